@@ -1,0 +1,56 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Installs go by the lock files alone: every wheel by its hash, the project itself without any download.
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --no-deps
+
+.PHONY: help run test check format migrate revision lock clean
+
+help:  ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/runtime: requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing what Daybook needs into $(VENV) (once, until requirements.lock changes)"
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/development: requirements-dev.lock $(VENV)/runtime
+	@echo "Installing what tests and checks need into $(VENV) (once, until requirements-dev.lock changes)"
+	@$(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+run: $(VENV)/runtime  ## Serve on http://127.0.0.1:8000 with a database of its own, debug on
+	@DAYBOOK_DEBUG=$${DAYBOOK_DEBUG:-1} $(BIN)/python -m daybook
+
+test: $(VENV)/development  ## Run the tests on a real PostgreSQL (TESTS="tests/diary -x" for some)
+	@$(BIN)/python -m pytest $(TESTS)
+
+check: $(VENV)/development  ## Format, lint, types and import contracts, without changing anything
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/development  ## Format the code and mend what the linter can
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+migrate: $(VENV)/runtime  ## Bring the database (DATABASE_URL, or the embedded one) to the newest schema
+	@$(BIN)/alembic upgrade head
+
+revision: $(VENV)/runtime  ## Write a migration from the models: make revision MESSAGE="add weights"
+	@$(BIN)/alembic revision --autogenerate -m "$(MESSAGE)"
+
+lock: $(VENV)/development  ## Resolve the dependencies again into the lock files
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate \
+	    --no-header --no-emit-index-url --no-emit-find-links --group build pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate \
+	    --no-header --no-emit-index-url --no-emit-find-links --group build --group dev -c requirements.lock \
+	    pyproject.toml -o requirements-dev.lock
+
+clean:  ## Remove the virtual environment and caches (never the data in .daybook)
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,44 @@
+"""The declarative base of every mapped class: names of constraints, types of columns, common columns."""
+
+from datetime import datetime
+from typing import Annotated
+
+from sqlalchemy import BigInteger, DateTime, Identity, MetaData, Text, func, inspect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    """What every mapped class starts from."""
+
+    # One convention, so that a migration can name what it changes (https://alembic.sqlalchemy.org/en/latest/naming.html).
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own name for it, and not a ClassVar there
+        datetime: DateTime(timezone=True),
+        str: Text(),
+    }
+
+    def __repr__(self) -> str:
+        """Class and identity only: a repr must not load anything, nor put a person's data into a log."""
+        return f"<{type(self).__name__} {inspect(self).identity}>"
+
+
+BigIntId = Annotated[int, mapped_column(BigInteger, Identity(always=True), primary_key=True)]
+"""The id of what stands in a shared URL."""
+
+CreatedAt = Annotated[datetime, mapped_column(server_default=func.now())]
+UpdatedAt = Annotated[datetime, mapped_column(server_default=func.now(), onupdate=func.now())]
+
+
+class Timestamped:
+    """Adds when a row was made and last changed, by the database's clock."""
+
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[UpdatedAt]

@@ -1,0 +1,106 @@
+"""The one engine of a process, and the two kinds of session made from it."""
+
+from dataclasses import dataclass
+from typing import Any, Never
+
+import orjson
+from sqlalchemy import event
+from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from daybook.errors import Unavailable
+from daybook.settings import Settings
+
+CONNECT_TIMEOUT = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """The engine and its sessions; made by `open_database`, closed with `close`.
+
+    `write` is for units of work: `async with database.write.begin() as session`. `read` runs each statement
+    on its own (autocommit), which saves the BEGIN and ROLLBACK around a read; nothing can be flushed in it.
+    """
+
+    engine: AsyncEngine
+    write: async_sessionmaker[AsyncSession]
+    read: async_sessionmaker[AsyncSession]
+
+    async def close(self) -> None:
+        """Close every pooled connection."""
+        await self.engine.dispose()
+
+
+def open_database(url: str, settings: Settings) -> Database:
+    """Return the database at `url`; nothing is connected before the first statement."""
+    engine = create_async_engine(
+        url,
+        echo=settings.debug,
+        hide_parameters=not settings.debug,
+        pool_size=settings.pool_size,
+        max_overflow=settings.pool_overflow,
+        pool_timeout=settings.pool_timeout,
+        pool_recycle=settings.pool_recycle,
+        pool_pre_ping=True,
+        connect_args=_connect_args(settings),
+        json_serializer=_to_json,
+        json_deserializer=orjson.loads,
+    )
+    event.listen(engine.sync_engine, "do_connect", _connect)
+    autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+    return Database(
+        engine=engine,
+        write=async_sessionmaker(engine, expire_on_commit=False),
+        read=async_sessionmaker(autocommit, expire_on_commit=False, autoflush=False, class_=ReadOnlySession),
+    )
+
+
+class ReadOnlySession(AsyncSession):
+    """A session whose flush is a programming error, since autocommit would tear a unit of work apart."""
+
+    async def flush(self, objects: Any = None) -> Never:  # noqa: ARG002 - as it is overridden
+        """Refuse."""
+        raise TypeError("a read session cannot write; take a write session")
+
+    async def commit(self) -> Never:
+        """Refuse."""
+        raise TypeError("a read session cannot write; take a write session")
+
+
+def _connect_args(settings: Settings) -> dict[str, object]:
+    # The client's limit stands behind the server's, for the case that the server has stopped answering.
+    args: dict[str, object] = {
+        "timeout": CONNECT_TIMEOUT,
+        "command_timeout": settings.statement_timeout + 2,
+    }
+    if settings.pgbouncer:
+        # Transaction mode hands each transaction another server connection: a prepared statement of either cache
+        # may not be there, and server settings are refused, so that limits belong on the role.
+        return args | {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
+    milliseconds = str(int(settings.statement_timeout * 1000))
+    return args | {
+        "server_settings": {
+            "application_name": "daybook",
+            "timezone": "UTC",
+            "statement_timeout": milliseconds,
+            "idle_in_transaction_session_timeout": milliseconds,
+            # Compiling a plan costs more than any statement of Daybook takes.
+            "jit": "off",
+        }
+    }
+
+
+def _connect(
+    dialect: Dialect, _entry: ConnectionPoolEntry, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> DBAPIConnection:
+    try:
+        return dialect.connect(*args, **kwargs)
+    except OSError as error:
+        # asyncpg lets the socket's own errors out (refused, no such socket, no such host, timed out), and
+        # SQLAlchemy does not wrap them. Here it is still known that they are the database's.
+        raise Unavailable("The database cannot be reached; try again shortly.", retry_after=2) from error
+
+
+def _to_json(value: object) -> str:
+    return orjson.dumps(value).decode()

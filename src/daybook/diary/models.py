@@ -1,0 +1,183 @@
+"""The tables of a diary: what a person ate, how they moved, the photos of it and what was asked of the model."""
+
+import datetime as dt
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import uuid_utils.compat
+from sqlalchemy import Double, Enum, ForeignKey, ForeignKeyConstraint, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, MappedColumn, mapped_column, relationship
+
+from daybook.accounts.models import User, owner
+from daybook.database.base import Base, CreatedAt, Timestamped
+from daybook.diary.vocabulary import AnalysisKind, AnalysisStatus, IngredientColor, MealType
+
+
+def word(vocabulary: type[StrEnum], name: str) -> Enum:
+    """Return the column type of a closed set of words: text with a check, which a migration can widen in place."""
+    return Enum(
+        vocabulary,
+        name=name,
+        native_enum=False,
+        create_constraint=True,
+        length=20,
+        values_callable=lambda words: [one.value for one in words],
+    )
+
+
+def uuid7_id() -> MappedColumn[UUID]:
+    """Return the primary key of a row whose client may choose the id.
+
+    Made here and not by the database, because uuidv7() came with PostgreSQL 18 and 16 is supported.
+    """
+    return mapped_column(primary_key=True, default=uuid_utils.compat.uuid7)
+
+
+class Photo(Base):
+    """A photo as it is kept: upright, scaled down, without metadata. The bytes are in the photo store."""
+
+    __tablename__ = "photos"
+
+    id: Mapped[UUID] = uuid7_id()
+    user_id: Mapped[int] = owner()
+    sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    """Of the bytes as they were sent: what makes the same photo the same."""
+    media_type: Mapped[str]
+    size: Mapped[int]
+    """Bytes, as kept."""
+    width: Mapped[int]
+    height: Mapped[int]
+    storage_key: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[CreatedAt]
+
+    __table_args__ = (UniqueConstraint("user_id", "sha256"), UniqueConstraint("id", "user_id"))
+
+
+class Analysis(Base):
+    """One question to the model and what came of it: the log of its cost, and the cache of its answers."""
+
+    __tablename__ = "analyses"
+
+    id: Mapped[UUID] = uuid7_id()
+    user_id: Mapped[int] = owner()
+    kind: Mapped[AnalysisKind] = mapped_column(word(AnalysisKind, "kind"))
+    photo_id: Mapped[UUID]
+    model: Mapped[str]
+    prompt_version: Mapped[str]
+    status: Mapped[AnalysisStatus] = mapped_column(word(AnalysisStatus, "status"))
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    error: Mapped[str | None]
+    """The code of the problem that it ended in."""
+    prompt_tokens: Mapped[int | None]
+    output_tokens: Mapped[int | None]
+    latency_ms: Mapped[int | None]
+    created_at: Mapped[CreatedAt]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["photo_id", "user_id"], ["photos.id", "photos.user_id"], ondelete="CASCADE"),
+        UniqueConstraint("id", "user_id"),
+        Index("ix_analyses_user_id_id", "user_id", "id"),
+        Index(
+            "ix_analyses_photo_id_answer",
+            "photo_id",
+            "user_id",
+            "kind",
+            "model",
+            "prompt_version",
+        ),
+    )
+
+
+class AnalysisBudget(Base):
+    """How often a person asked the model on a day."""
+
+    __tablename__ = "analysis_budgets"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    day: Mapped[dt.date] = mapped_column(primary_key=True)
+    used: Mapped[int]
+
+
+class FoodLog(Timestamped, Base):
+    """One meal."""
+
+    __tablename__ = "food_logs"
+
+    id: Mapped[UUID] = uuid7_id()
+    user_id: Mapped[int] = owner()
+    meal_type: Mapped[MealType | None] = mapped_column(word(MealType, "meal_type"))
+    is_healthy: Mapped[bool | None]
+    estimated_calories: Mapped[int | None]
+    """kcal"""
+    date: Mapped[dt.date]
+    """The person's local day, never the server's."""
+    note: Mapped[str | None]
+    photo_id: Mapped[UUID | None]
+    analysis_id: Mapped[UUID | None]
+
+    user: Mapped[User] = relationship(lazy="raise_on_sql")
+    ingredients: Mapped[list["FoodIngredient"]] = relationship(
+        lazy="raise_on_sql",
+        order_by="FoodIngredient.position",
+        cascade="all, delete-orphan",
+        passive_deletes=True,
+    )
+
+    __table_args__ = (
+        # With the owner in the key, the database itself refuses another person's photo or analysis.
+        ForeignKeyConstraint(["photo_id", "user_id"], ["photos.id", "photos.user_id"], ondelete="SET NULL (photo_id)"),
+        ForeignKeyConstraint(
+            ["analysis_id", "user_id"], ["analyses.id", "analyses.user_id"], ondelete="SET NULL (analysis_id)"
+        ),
+        Index("ix_food_logs_user_id_date_id", "user_id", "date", "id"),
+        Index("ix_food_logs_photo_id", "photo_id", postgresql_where=text("photo_id IS NOT NULL")),
+        Index("ix_food_logs_analysis_id", "analysis_id", postgresql_where=text("analysis_id IS NOT NULL")),
+    )
+
+
+class FoodIngredient(Base):
+    """One ingredient of a meal; `position` is its place in the meal's list, from 0."""
+
+    __tablename__ = "food_ingredients"
+
+    food_log_id: Mapped[UUID] = mapped_column(ForeignKey("food_logs.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    color: Mapped[IngredientColor] = mapped_column(word(IngredientColor, "color"))
+    grams: Mapped[float | None] = mapped_column(Double)
+    calories: Mapped[int | None]
+    """kcal"""
+
+
+class ExerciseLog(Timestamped, Base):
+    """One time of moving."""
+
+    __tablename__ = "exercise_logs"
+
+    id: Mapped[UUID] = uuid7_id()
+    user_id: Mapped[int] = owner()
+    exercise_type: Mapped[str]
+    duration: Mapped[int | None]
+    """minutes"""
+    calories: Mapped[int | None]
+    """kcal"""
+    distance: Mapped[float | None] = mapped_column(Double)
+    """km"""
+    date: Mapped[dt.date]
+    note: Mapped[str | None]
+    photo_id: Mapped[UUID | None]
+    analysis_id: Mapped[UUID | None]
+
+    user: Mapped[User] = relationship(lazy="raise_on_sql")
+
+    __table_args__ = (
+        ForeignKeyConstraint(["photo_id", "user_id"], ["photos.id", "photos.user_id"], ondelete="SET NULL (photo_id)"),
+        ForeignKeyConstraint(
+            ["analysis_id", "user_id"], ["analyses.id", "analyses.user_id"], ondelete="SET NULL (analysis_id)"
+        ),
+        Index("ix_exercise_logs_user_id_date_id", "user_id", "date", "id"),
+        Index("ix_exercise_logs_photo_id", "photo_id", postgresql_where=text("photo_id IS NOT NULL")),
+        Index("ix_exercise_logs_analysis_id", "analysis_id", postgresql_where=text("analysis_id IS NOT NULL")),
+    )

@@ -1,0 +1,38 @@
+"""The closed sets of words that a diary uses, in the database and on the wire alike."""
+
+from enum import StrEnum
+
+
+class MealType(StrEnum):
+    """Which meal of the day a food log is."""
+
+    BREAKFAST = "breakfast"
+    LUNCH = "lunch"
+    DINNER = "dinner"
+    SNACK = "snack"
+
+
+class IngredientColor(StrEnum):
+    """What an ingredient is made of: the classification of the first seed (shared with its clients)."""
+
+    GREEN = "green"
+    """Plants."""
+    RED = "red"
+    """Meat, fish and seafood."""
+    TEAL = "teal"
+    """Grains, dairy, sauces and the rest."""
+
+
+class AnalysisKind(StrEnum):
+    """What a photo is looked at for."""
+
+    FOOD = "food"
+    EXERCISE = "exercise"
+
+
+class AnalysisStatus(StrEnum):
+    """How far a question to the model has come."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"

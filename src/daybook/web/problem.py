@@ -1,0 +1,151 @@
+"""Every error as application/problem+json (RFC 9457): the whole map from exceptions to answers."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from daybook.database.failures import FAILURES, classify
+from daybook.errors import (
+    DaybookError,
+    Forbidden,
+    InvalidInput,
+    MalformedRequest,
+    NotFound,
+    RateLimited,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one field."""
+
+    loc: Annotated[list[str | int], Field(examples=[["body", "estimatedCalories"]])]
+    message: Annotated[str, Field(examples=["Input should be less than or equal to 100000"])]
+
+
+class Problem(BaseModel):
+    """Problem details, as RFC 9457 names them."""
+
+    type: Annotated[str, Field(examples=["/problems/invalid-input"])]
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldProblem] | None = None
+
+
+def problems(*errors: type[DaybookError]) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI `responses` of a route that may raise these errors, beside those that every route may."""
+    every: tuple[type[DaybookError], ...] = (
+        *errors,
+        MalformedRequest,
+        Unauthenticated,
+        Forbidden,
+        InvalidInput,
+        RateLimited,
+        Unavailable,
+    )
+    by_status: dict[int | str, list[str]] = {}
+    for error in every:
+        titles = by_status.setdefault(error.status, [])
+        if error.title not in titles:
+            titles.append(error.title)
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {"description": "; ".join(titles), "content": {MEDIA_TYPE: {"schema": schema}}}
+        for status, titles in by_status.items()
+    }
+
+
+def problem_response(error: DaybookError) -> Response:
+    """Return the answer that tells a client of this error."""
+    response = _problem(error.status, error.code, error.title, error.detail, error.errors)
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(error.retry_after)
+    if error.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _problem(
+    status: int, code: str, title: str, detail: str, errors: Sequence[dict[str, object]] | None = None
+) -> Response:
+    body = {"type": f"/problems/{code}", "title": title, "status": status, "detail": detail}
+    return Response(orjson.dumps(body | {"errors": errors} if errors else body), status, media_type=MEDIA_TYPE)
+
+
+def answer_errors(app: FastAPI) -> None:
+    """Register the handlers. What none of them knows is a bug, and the request log answers it with 500."""
+    app.add_exception_handler(DaybookError, _domain_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    for failure in FAILURES:
+        app.add_exception_handler(failure, _database_error)
+
+
+async def _domain_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, DaybookError)  # noqa: S101 - tells the type checker what the registration says
+    return problem_response(error)
+
+
+async def _database_error(_request: Request, error: Exception) -> Response:
+    told = classify(error)
+    if told is None:
+        raise error
+    return problem_response(told)
+
+
+async def _validation_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
+    found = error.errors()
+    if any(one["type"] == "json_invalid" for one in found):
+        return problem_response(MalformedRequest("The body is not valid JSON."))
+    # The value that was sent is never repeated: it may be a password.
+    told = [{"loc": [_printable(part) for part in one["loc"]], "message": one["msg"]} for one in found[:50]]
+    return problem_response(InvalidInput(_sentence(told), errors=told))
+
+
+def _sentence(errors: Sequence[dict[str, Any]]) -> str:
+    where = ".".join(str(part) for part in errors[0]["loc"][1:]) or errors[0]["loc"][0]
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return f"{where}: {errors[0]['message']}{more}."
+
+
+def _printable(part: str | int) -> str | int:
+    """A field's name comes from the client too, and may hold what no JSON encoder writes."""
+    return part.encode(errors="replace").decode()[:100] if isinstance(part, str) else part
+
+
+async def _http_error(_request: Request, error: Exception) -> Response:
+    """Tell of what the framework refuses by itself: an unknown path or method, a body it cannot read."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - as above
+    detail = _DETAILS.get(error.detail, error.detail)
+    known = _KNOWN.get(error.status_code)
+    if known is not None:
+        return problem_response(known(detail))
+    phrase = HTTPStatus(error.status_code).phrase
+    response = _problem(error.status_code, phrase.lower().replace(" ", "-"), phrase, detail)
+    response.headers.update(error.headers or {})
+    return response
+
+
+_KNOWN: dict[int, type[DaybookError]] = {
+    400: MalformedRequest,
+    401: Unauthenticated,
+    404: NotFound,
+    413: TooLarge,
+}
+_DETAILS = {
+    "Not Found": "There is nothing at this path.",
+    "Method Not Allowed": "This path does not answer that method.",
+    "There was an error parsing the body": "The body could not be read.",
+}

@@ -1,0 +1,60 @@
+"""What every request and response body is made of: camelCase on the wire, and text and numbers that can be stored."""
+
+import unicodedata
+from datetime import date
+from typing import Annotated
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+)
+from pydantic.alias_generators import to_camel
+
+
+class Schema(BaseModel):
+    """A body: camelCase on the wire, snake_case in Python.
+
+    An unknown field is refused, so that a typo loses nothing.
+    """
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        from_attributes=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        serialize_by_alias=True,
+    )
+
+
+def _storable(text: str) -> str:
+    # PostgreSQL holds no NUL (sqlstate 22021), and UTF-8 no lone surrogate (22000); JSON can spell both.
+    if "\x00" in text:
+        raise ValueError("must not hold a NUL character")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("must not hold half of a surrogate pair")
+    return unicodedata.normalize("NFC", text)
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+"""Any text that can be stored, in NFC, so that the same Korean word typed on two systems is the same."""
+
+Line = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+"""A name or title: not blank, at most 200 characters."""
+
+Note = Annotated[Text, StringConstraints(max_length=10_000)]
+"""Free text of a person, at most 10,000 characters."""
+
+Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2199, 12, 31), examples=["2026-11-22"])]
+"""A local calendar day; years outside 1900 to 2199 are typing mistakes."""
+
+BigId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+"""The id of a row that has a bigint id."""
+
+Moment = Annotated[AwareDatetime, PlainSerializer(lambda moment: moment.isoformat(), return_type=str, when_used="json")]
+"""A point in time, with its offset."""
