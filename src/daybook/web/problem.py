@@ -1,13 +1,15 @@
 """Every error as application/problem+json (RFC 9457): the whole map from exceptions to answers."""
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
 import orjson
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
+from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
 
 from daybook.database.failures import FAILURES, classify
@@ -25,6 +27,8 @@ from daybook.errors import (
 
 MEDIA_TYPE = "application/problem+json"
 
+router = APIRouter(tags=["health"])
+
 
 class FieldProblem(BaseModel):
     """What is wrong with one field."""
@@ -41,6 +45,15 @@ class Problem(BaseModel):
     status: int
     detail: str
     errors: list[FieldProblem] | None = None
+
+
+class ProblemType(BaseModel):
+    """A kind of problem, explained."""
+
+    type: str
+    title: str
+    status: int
+    meaning: str
 
 
 def problems(*errors: type[DaybookError]) -> dict[int | str, dict[str, Any]]:
@@ -90,6 +103,38 @@ def answer_errors(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_error)
     for failure in FAILURES:
         app.add_exception_handler(failure, _database_error)
+
+
+def document_problems(app: FastAPI) -> None:
+    """Put the schema of problem details, to which every route's `responses` refer, into the OpenAPI document."""
+    generate = app.openapi
+    definitions = models_json_schema([(Problem, "serialization")], ref_template="#/components/schemas/{model}")[1][
+        "$defs"
+    ]
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        document["components"]["schemas"].update(definitions)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
+
+
+@router.get("/problems/{code}", responses={404: problems(NotFound)[404]})
+async def get_problem_type(code: str) -> ProblemType:
+    """What a problem's `type` means."""
+    for error in _subclasses(DaybookError):
+        if error.code == code:
+            return ProblemType(
+                type=f"/problems/{code}", title=error.title, status=error.status, meaning=inspect.getdoc(error) or ""
+            )
+    raise NotFound("No problem is called that.")
+
+
+def _subclasses(error: type[DaybookError]) -> Iterator[type[DaybookError]]:
+    yield error
+    for subclass in error.__subclasses__():
+        yield from _subclasses(subclass)
 
 
 async def _domain_error(_request: Request, error: Exception) -> Response:

@@ -29,10 +29,13 @@ def configure_logging(*, level: str, json: bool) -> None:
         structlog.stdlib.ExtraAdder(allow=LOGGED_FIELDS),
         _add_request_id,
     ]
+    # Tracebacks without local variables: they hold what people sent.
     renderer = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if json
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else [
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        ]
     )
     logging.config.dictConfig(
         {

@@ -28,7 +28,6 @@ class Schema(BaseModel):
         from_attributes=True,
         extra="forbid",
         allow_inf_nan=False,
-        serialize_by_alias=True,
     )
 
 

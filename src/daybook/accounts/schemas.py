@@ -1,0 +1,208 @@
+"""The bodies of the accounts' routes."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+from zoneinfo import available_timezones
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    ConfigDict,
+    Discriminator,
+    EmailStr,
+    Field,
+    HttpUrl,
+    StringConstraints,
+    Tag,
+    TypeAdapter,
+    model_validator,
+)
+
+from daybook.accounts.caller import GRANTABLE_SCOPES, Scope
+from daybook.web.schema import Line, Moment, Schema, Text
+
+
+def _known_timezone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("must be an IANA time zone, such as Asia/Seoul")
+    return name
+
+
+def _web_address(url: str) -> str:
+    TypeAdapter(HttpUrl).validate_python(url)
+    return url
+
+
+Timezone = Annotated[Text, AfterValidator(_known_timezone), Field(examples=["Asia/Seoul"])]
+Password = Annotated[Text, StringConstraints(min_length=8, max_length=200), Field(examples=["correct horse battery"])]
+Email = Annotated[EmailStr, Field(max_length=254, examples=["mina@example.com"])]
+Word = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
+WebAddress = Annotated[Text, StringConstraints(max_length=2000), AfterValidator(_web_address)]
+
+
+class UserCreate(Schema):
+    """A new account."""
+
+    email: Email
+    password: Password
+    username: Annotated[Line, Field(examples=["Mina"])]
+    timezone: Timezone
+    user_key: Annotated[Line | None, Field(description="The identity that a device or mini-app knows you by.")] = None
+    gender: Word | None = None
+    age_range: Annotated[Word | None, Field(examples=["30-39"])] = None
+    locale: Annotated[Word | None, Field(examples=["ko-KR"])] = None
+
+
+class UserUpdate(Schema):
+    """What to change; what is not named stays. Email and password need `currentPassword`."""
+
+    # An empty default only stands for "not named": what cannot be null has no null to stand for it.
+
+    username: Line = ""
+    timezone: Timezone = ""
+    profile_image: WebAddress | None = None
+    locale: Word | None = None
+    gender: Word | None = None
+    age_range: Word | None = None
+    email: Email = ""
+    password: Password = ""
+    current_password: Annotated[Text, StringConstraints(max_length=200)] | None = None
+
+    @model_validator(mode="after")
+    def _confirmed(self) -> "UserUpdate":
+        if self.model_fields_set & {"email", "password"} and self.current_password is None:
+            raise ValueError("currentPassword is needed to change email or password")
+        return self
+
+    def changes(self) -> dict[str, Any]:
+        """Return the columns to set, but for the password."""
+        return self.model_dump(exclude_unset=True, exclude={"password", "current_password"})
+
+
+class UserRead(Schema):
+    """An account, as its owner sees it."""
+
+    id: int
+    user_key: str
+    email: str | None
+    username: str
+    profile_image: str | None
+    locale: str | None
+    timezone: str
+    gender: str | None
+    age_range: str | None
+    is_premium: bool
+    created_at: Moment
+    updated_at: Moment
+
+
+class PasswordSignIn(Schema):
+    """Sign in with email and password."""
+
+    email: Annotated[Text, StringConstraints(max_length=254), Field(examples=["mina@example.com"])]
+    password: Annotated[Text, StringConstraints(max_length=200), Field(examples=["correct horse battery"])]
+
+
+class OpenIDSignIn(Schema):
+    """Sign in with an ID token of an OpenID Connect provider; the first time makes an account."""
+
+    provider: Annotated[Line, Field(examples=["google"])]
+    id_token: Annotated[Text, StringConstraints(max_length=16_384)]
+    nonce: Annotated[Text, StringConstraints(max_length=500)] | None = None
+    timezone: Annotated[Timezone, Field(description="For the account, if it is made now.")] = "UTC"
+
+
+def _kind_of_sign_in(body: Any) -> str:
+    return "openid" if isinstance(body, dict) and ("idToken" in body or "provider" in body) else "password"
+
+
+SignIn = Annotated[
+    Annotated[PasswordSignIn, Tag("password")] | Annotated[OpenIDSignIn, Tag("openid")],
+    Discriminator(_kind_of_sign_in),
+]
+
+
+class SignedIn(Schema):
+    """Who signed in, and their tokens."""
+
+    access_token: str
+    refresh_token: str
+    token_type: Literal["bearer"] = "bearer"
+    expires_in: Annotated[int, Field(description="Seconds until the access token has to be refreshed.")]
+    user: UserRead
+
+
+class OAuth2Token(Schema):
+    """What RFC 6749 (5.1) has a token endpoint answer: not in camelCase."""
+
+    model_config = ConfigDict(alias_generator=None)
+
+    access_token: str
+    refresh_token: str
+    token_type: Literal["bearer"] = "bearer"
+    expires_in: int
+
+
+class RefreshRequest(Schema):
+    """The refresh token to trade in."""
+
+    model_config = ConfigDict(extra="ignore")  # clients of the seed send more
+
+    refresh_token: Annotated[Text, StringConstraints(max_length=200)]
+
+
+class TokenPair(Schema):
+    """An access token, and the refresh token that replaces the one traded in."""
+
+    access_token: str
+    refresh_token: str
+
+
+class Refreshed(Schema):
+    """New tokens."""
+
+    tokens: TokenPair
+
+
+class SessionRead(Schema):
+    """One device or browser that is signed in."""
+
+    id: Annotated[UUID, Field(validation_alias="family")]
+    user_agent: str | None
+    started_at: Moment
+    issued_at: Annotated[Moment, Field(serialization_alias="lastUsedAt")]
+    expires_at: Moment
+    current: Annotated[bool, Field(description="Whether it is the one that asks.")] = False
+
+
+class APITokenCreate(Schema):
+    """A new token for a script."""
+
+    name: Annotated[Line, Field(examples=["nightly export"])]
+    scopes: Annotated[list[Scope], Field(min_length=1, examples=[["diary:read"]])]
+    expires_at: Annotated[AwareDatetime | None, Field(description="Never, if it is left out.")] = None
+
+    @model_validator(mode="after")
+    def _grantable(self) -> "APITokenCreate":
+        refused = sorted(set(self.scopes) - GRANTABLE_SCOPES)
+        if refused:
+            raise ValueError(f"an API token cannot have the scope {', '.join(refused)}")
+        return self
+
+
+class APITokenRead(Schema):
+    """An API token, without the token itself."""
+
+    id: int
+    name: str
+    prefix: Annotated[str, Field(description="Its first characters, to know it by.")]
+    scopes: list[Scope]
+    created_at: Moment
+    last_used_at: Moment | None
+    expires_at: Moment | None
+
+
+class APITokenCreated(APITokenRead):
+    """A new API token: the only time that it is shown."""
+
+    token: str

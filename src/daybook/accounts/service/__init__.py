@@ -1,0 +1,1 @@
+"""The rules of accounts: `people` (profiles), `sign_in` (sessions) and `api_tokens`."""

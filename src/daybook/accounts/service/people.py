@@ -1,0 +1,89 @@
+"""Registering, reading, changing and deleting an account."""
+
+from datetime import datetime
+from uuid import uuid4
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from daybook.accounts import queries
+from daybook.accounts.caller import Caller
+from daybook.accounts.errors import AccountExists, WrongCredentials
+from daybook.accounts.models import User
+from daybook.accounts.passwords import Passwords
+from daybook.accounts.schemas import UserCreate, UserUpdate
+from daybook.errors import NotFound, Unauthenticated
+
+Sessions = async_sessionmaker[AsyncSession]
+
+
+async def register(sessions: Sessions, passwords: Passwords, new: UserCreate, now: datetime) -> User:
+    """Return the new account; AccountExists when its email or user key is taken."""
+    password_hash = await passwords.hash(new.password)  # before the connection is taken, for it takes its time
+    columns = new.model_dump(exclude={"password"}) | {"password_hash": password_hash}
+    columns["user_key"] = new.user_key or uuid4().hex
+    async with sessions.begin() as session:
+        await session.execute(queries.known_timezone(new.timezone, now))
+        user = await session.scalar(queries.register(columns))
+        if user is None:
+            key_taken = await session.scalar(queries.user_key_is_taken(columns["user_key"]))
+            raise AccountExists(f"There is an account with this {'user key' if key_taken else 'email'} already.")
+        return user
+
+
+async def me(session: AsyncSession, caller: Caller) -> User:
+    """Return the caller's account; Unauthenticated when it has been deleted."""
+    user = await session.scalar(queries.user(caller.user_id))
+    if user is None:
+        raise Unauthenticated("The account of this token is gone.")
+    return user
+
+
+async def change_me(
+    sessions: Sessions, passwords: Passwords, caller: Caller, wanted: UserUpdate, now: datetime
+) -> User:
+    """Return the changed account. A new password signs every other session out.
+
+    WrongCredentials when the current password is not right, AccountExists when the new email is taken.
+    """
+    password_hash = None
+    if wanted.current_password is not None:
+        async with sessions() as session:
+            user = await me(session, caller)
+        good, _ = await passwords.verify(wanted.current_password, user.password_hash)
+        if not good:
+            raise WrongCredentials("The current password is not right.")
+        if wanted.password:
+            password_hash = await passwords.hash(wanted.password)
+    async with sessions.begin() as session:
+        user = await me(session, caller)
+        if wanted.timezone:
+            await session.execute(queries.known_timezone(wanted.timezone, now))
+        for column, value in wanted.changes().items():
+            setattr(user, column, value)
+        if password_hash:
+            user.password_hash = password_hash
+            await session.execute(queries.revoke_other_families(caller.user_id, caller.session, now))
+        try:
+            await session.flush()
+        except IntegrityError as error:  # the email is the only unique column that can be changed
+            raise AccountExists("There is an account with this email already.") from error
+        await session.refresh(user, ["updated_at"])
+        return user
+
+
+async def delete_me(session: AsyncSession, caller: Caller) -> None:
+    """Delete the account and, through its foreign keys, all that it owns."""
+    await session.delete(await me(session, caller))
+
+
+async def require_own_key(session: AsyncSession, caller: Caller, user_key: str | None) -> None:
+    """Raise NotFound when a user key is given that is not the caller's own."""
+    if user_key is not None and await session.scalar(queries.has_user_key(caller.user_id, user_key)) is None:
+        raise NotFound("There is no such user key.")
+
+
+def require_own_id(caller: Caller, user_id: int) -> None:
+    """Raise NotFound when the user id of a path is not the caller's own."""
+    if user_id != caller.user_id:
+        raise NotFound("There is no such user.")

@@ -1,0 +1,185 @@
+"""Signing in, staying signed in, and signing out."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from uuid import UUID, uuid4
+
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from daybook.accounts import queries
+from daybook.accounts.caller import Caller
+from daybook.accounts.errors import InvalidRefreshToken, SessionNotFound, TooManyAttempts, WrongCredentials
+from daybook.accounts.models import RefreshToken, User
+from daybook.accounts.openid import OpenIDVerifier, VerifiedIdentity
+from daybook.accounts.passwords import Passwords
+from daybook.accounts.schemas import OpenIDSignIn, PasswordSignIn
+from daybook.accounts.tokens import AccessTokens, RefreshTokens, digest
+
+Sessions = async_sessionmaker[AsyncSession]
+
+ATTEMPT_WINDOW = timedelta(minutes=15)
+ATTEMPTS_PER_ACCOUNT = 20
+ATTEMPTS_PER_ADDRESS = 100
+REUSE_MATTERS_FOR = timedelta(days=30)
+"""How long a used refresh token is kept, to recognise it if it comes again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Where a sign-in comes from."""
+
+    address: str
+    user_agent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a sign-in or a refresh hands out."""
+
+    access_token: str
+    refresh_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticator:
+    """What signing in needs of the process."""
+
+    passwords: Passwords
+    openid: OpenIDVerifier
+    access: AccessTokens
+    refresh: RefreshTokens
+
+
+async def with_password(
+    sessions: Sessions, auth: Authenticator, sent: PasswordSignIn, device: Device, now: datetime
+) -> tuple[User, Tokens]:
+    """Return who signed in and their tokens; WrongCredentials, or TooManyAttempts after too many of those."""
+    limits = {
+        _bucket("account", sent.email.lower()): ATTEMPTS_PER_ACCOUNT,
+        _bucket("address", device.address): ATTEMPTS_PER_ADDRESS,
+    }
+    async with sessions.begin() as session:
+        attempts = (await session.execute(queries.count_attempt(list(limits), now, ATTEMPT_WINDOW))).all()
+        user = await session.scalar(queries.user_by_email(sent.email))
+    too_many = [since for bucket, failures, since in attempts if failures > limits[bucket]]
+    if too_many:
+        wait = max(too_many) + ATTEMPT_WINDOW - now
+        raise TooManyAttempts(
+            "Too many sign-ins failed; wait before the next.", retry_after=max(1, int(wait.total_seconds()))
+        )
+    good, better_hash = await auth.passwords.verify(sent.password, user.password_hash if user else None)
+    if user is None or not good:
+        raise WrongCredentials("There is no account with this email and password.")
+    async with sessions.begin() as session:
+        await session.execute(queries.strike_out_attempt(list(limits)))
+        await session.execute(queries.forget_attempts(now - ATTEMPT_WINDOW))
+        if better_hash:
+            session.add(user)
+            user.password_hash = better_hash
+        return user, await _start(session, auth, user.id, device, now)
+
+
+async def with_openid(
+    sessions: Sessions, auth: Authenticator, sent: OpenIDSignIn, device: Device, now: datetime
+) -> tuple[User, Tokens]:
+    """Return who signed in and their tokens. The first sign-in of an identity makes an account.
+
+    Raises UnknownProvider, InvalidIDToken or ProviderUnavailable.
+    """
+    identity = await auth.openid.verify(sent.provider, sent.id_token, sent.nonce)
+    async with sessions.begin() as session:
+        user = await session.scalar(queries.user_of_identity(identity.provider, identity.subject))
+        if user is None:
+            await session.execute(queries.known_timezone(sent.timezone, now))
+            user = await _register_identity(session, identity, sent.timezone)
+        return user, await _start(session, auth, user.id, device, now)
+
+
+async def refresh(sessions: Sessions, auth: Authenticator, token: str, now: datetime) -> Tokens:
+    """Trade a refresh token in for new tokens.
+
+    A token that was used already gets the same answer again for a short time, since its client may have lost the
+    first. After that it is in two hands, of which one is a thief's: the whole sign-in is revoked. Raises
+    InvalidRefreshToken.
+    """
+    successor = auth.refresh.successor(token)
+    async with sessions.begin() as session:
+        statement = queries.rotate(digest(token), digest(successor), now, now + auth.refresh.lifetime)
+        rotated = (await session.execute(statement)).one_or_none()
+        if rotated is not None:
+            return Tokens(auth.access.issue(rotated.user_id, rotated.family, now), successor)
+        known = await session.scalar(queries.refresh_token(digest(token)))
+        if known is None or known.revoked_at is not None or known.used_at is None:
+            raise InvalidRefreshToken("The refresh token is unknown, expired or revoked; sign in again.")
+        if now - known.used_at <= auth.refresh.grace:
+            return Tokens(auth.access.issue(known.user_id, known.family, now), successor)
+        await session.execute(queries.revoke_family(known.user_id, known.family, now))
+    # Raised only here: inside, it would have rolled the revocation back.
+    raise InvalidRefreshToken("The refresh token was used before, so this sign-in was ended; sign in again.")
+
+
+async def sessions_of(session: AsyncSession, caller: Caller, now: datetime) -> list[RefreshToken]:
+    """Return the caller's sign-ins, the latest used first."""
+    return list(await session.scalars(queries.live_sessions(caller.user_id, now)))
+
+
+async def end_session(session: AsyncSession, caller: Caller, family: UUID, now: datetime) -> None:
+    """End one of the caller's sign-ins; SessionNotFound when it is not theirs, or over."""
+    if not (await session.scalars(queries.revoke_family(caller.user_id, family, now))).all():
+        raise SessionNotFound("None of your sessions has this id.")
+
+
+async def sign_out(session: AsyncSession, caller: Caller, refresh_token: str | None, now: datetime) -> None:
+    """End the sign-in of the caller's access token, and that of a refresh token of theirs; again is harmless."""
+    families: set[UUID | None] = {caller.session}
+    if refresh_token is not None:
+        known = await session.scalar(queries.refresh_token(digest(refresh_token)))
+        if known is not None:
+            families.add(known.family)
+    for family in filter(None, families):
+        await session.execute(queries.revoke_family(caller.user_id, family, now))
+
+
+def _bucket(kind: str, what: str) -> bytes:
+    return sha256(f"{kind}:{what}".encode()).digest()
+
+
+async def _start(session: AsyncSession, auth: Authenticator, user_id: int, device: Device, now: datetime) -> Tokens:
+    await session.execute(queries.forget_old_tokens(user_id, now, now - REUSE_MATTERS_FOR))
+    family, token = uuid4(), auth.refresh.first()
+    session.add(
+        RefreshToken(
+            user_id=user_id,
+            family=family,
+            token_hash=digest(token),
+            user_agent=device.user_agent[:300] if device.user_agent else None,
+            started_at=now,
+            issued_at=now,
+            expires_at=now + auth.refresh.lifetime,
+        )
+    )
+    return Tokens(auth.access.issue(user_id, family, now), token)
+
+
+async def _register_identity(session: AsyncSession, identity: VerifiedIdentity, timezone: str) -> User:
+    columns = {
+        "user_key": uuid4().hex,
+        "email": identity.email,
+        "username": identity.name or "Someone",
+        "profile_image": identity.picture,
+        "locale": identity.locale,
+        "timezone": timezone,
+    }
+    user = await session.scalar(queries.register(columns))
+    if user is None:
+        # The email is another account's. That the provider vouches for it does not make the account this person's.
+        user = await session.scalar(queries.register(columns | {"email": None}))
+        assert user is not None  # noqa: S101 - its key is random, and nothing else is unique
+    if await session.scalar(queries.link_identity(user.id, identity.provider, identity.subject)) is not None:
+        return user
+    # Linked a moment ago by another request of the same person.
+    await session.delete(user)
+    linked = await session.scalar(queries.user_of_identity(identity.provider, identity.subject))
+    assert linked is not None  # noqa: S101 - the conflict says that it is there
+    return linked

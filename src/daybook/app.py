@@ -1,0 +1,122 @@
+"""The composition root: what a process of Daybook is made of."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypedDict
+
+from asgi_correlation_id import CorrelationIdMiddleware
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+from daybook.accounts.openid import OpenIDVerifier
+from daybook.accounts.passwords import Passwords
+from daybook.accounts.service.sign_in import Authenticator
+from daybook.accounts.tokens import AccessTokens, RefreshTokens
+from daybook.api import api
+from daybook.database.engine import Database, open_database
+from daybook.settings import Settings
+from daybook.web import health, problem
+from daybook.web.body_limit import BodyLimit
+from daybook.web.problem import answer_errors, document_problems
+from daybook.web.request_log import RequestLog, configure_logging
+from daybook.web.session import Clock
+
+MIGRATIONS = Path(__file__).parents[2] / "alembic.ini"
+
+
+class State(TypedDict):
+    """What the lifespan hands to every request, as `request.state`."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    authenticator: Authenticator
+
+
+def create_app(settings: Settings | None = None, clock: Clock = lambda: datetime.now(UTC)) -> FastAPI:
+    """Return the application. Nothing is connected or started before its lifespan begins."""
+    settings = settings or Settings()
+    app = FastAPI(
+        title="Daybook",
+        version="0.1.0",
+        summary="Everything you ate, did and kept, on one day page.",
+        lifespan=_lifespan(settings, clock),
+        generate_unique_id_function=lambda route: route.name,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    app.include_router(health.router)
+    app.include_router(problem.router)
+    app.include_router(api)
+    answer_errors(app)
+    document_problems(app)
+    # The last one added is the outermost.
+    app.add_middleware(BodyLimit, max_bytes=settings.body_max_bytes, larger={})
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["Link", "Retry-After", "X-Request-ID"],
+        )
+    app.add_middleware(RequestLog)
+    app.add_middleware(CorrelationIdMiddleware)
+    return app
+
+
+def _lifespan(settings: Settings, clock: Clock) -> Callable[[FastAPI], AbstractAsyncContextManager[State]]:
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
+        configure_logging(level=settings.log_level, json=_json_logs(settings))
+        url = await _database_url(settings)
+        if settings.migrates_at_start:
+            await asyncio.to_thread(_migrate, url)
+        async with AsyncExitStack() as stack:
+            database = open_database(url, settings)
+            stack.push_async_callback(database.close)
+            yield State(
+                settings=settings,
+                clock=clock,
+                database=database,
+                authenticator=_authenticator(settings, stack),
+            )
+
+    return lifespan
+
+
+def _json_logs(settings: Settings) -> bool:
+    return settings.production if settings.log_json is None else settings.log_json
+
+
+async def _database_url(settings: Settings) -> str:
+    if settings.database_url:
+        return settings.database_url
+    from daybook.database.embedded import start_embedded  # noqa: PLC0415 - not to be loaded with DATABASE_URL
+
+    return await asyncio.to_thread(start_embedded, settings.data_dir)
+
+
+def _migrate(url: str) -> None:
+    from alembic import command  # noqa: PLC0415 - only a development start migrates
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config(MIGRATIONS)
+    config.attributes["database_url"] = url
+    command.upgrade(config, "head")
+
+
+def _authenticator(settings: Settings, stack: AsyncExitStack) -> Authenticator:
+    key = settings.signing_key()
+    openid = OpenIDVerifier(settings.oidc_providers)
+    stack.push_async_callback(openid.aclose)
+    return Authenticator(
+        passwords=Passwords(),
+        openid=openid,
+        access=AccessTokens(key, timedelta(minutes=settings.access_token_minutes)),
+        refresh=RefreshTokens(
+            key, timedelta(days=settings.refresh_token_days), timedelta(seconds=settings.refresh_grace_seconds)
+        ),
+    )
