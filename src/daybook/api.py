@@ -4,10 +4,11 @@ from fastapi import APIRouter, Depends
 
 from daybook.accounts import router as accounts
 from daybook.accounts.authentication import authenticate
+from daybook.diary import router as diary
 
 api = APIRouter(prefix="/api")
 api.include_router(accounts.public)
 
 signed_in = [Depends(authenticate)]
-for feature in (accounts,):
+for feature in (accounts, diary):
     api.include_router(feature.router, dependencies=signed_in)

@@ -17,6 +17,12 @@ from daybook.accounts.service.sign_in import Authenticator
 from daybook.accounts.tokens import AccessTokens, RefreshTokens
 from daybook.api import api
 from daybook.database.engine import Database, open_database
+from daybook.diary.findings import PhotoAnalyzer
+from daybook.diary.offline_analysis import OfflineAnalyzer
+from daybook.diary.photo_analysis import GeminiAnalyzer
+from daybook.diary.photo_store import PhotoStore
+from daybook.diary.photos import PhotoLimits, PhotoPreparer
+from daybook.diary.service.analyses import PhotoDesk
 from daybook.settings import Settings
 from daybook.web import health, problem
 from daybook.web.body_limit import BodyLimit
@@ -34,6 +40,7 @@ class State(TypedDict):
     clock: Clock
     database: Database
     authenticator: Authenticator
+    photo_desk: PhotoDesk
 
 
 def create_app(settings: Settings | None = None, clock: Clock = lambda: datetime.now(UTC)) -> FastAPI:
@@ -53,7 +60,7 @@ def create_app(settings: Settings | None = None, clock: Clock = lambda: datetime
     answer_errors(app)
     document_problems(app)
     # The last one added is the outermost.
-    app.add_middleware(BodyLimit, max_bytes=settings.body_max_bytes, larger={})
+    app.add_middleware(BodyLimit, max_bytes=settings.body_max_bytes, larger=_photo_paths(settings))
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -82,6 +89,7 @@ def _lifespan(settings: Settings, clock: Clock) -> Callable[[FastAPI], AbstractA
                 clock=clock,
                 database=database,
                 authenticator=_authenticator(settings, stack),
+                photo_desk=_photo_desk(settings, stack),
             )
 
     return lifespan
@@ -120,3 +128,35 @@ def _authenticator(settings: Settings, stack: AsyncExitStack) -> Authenticator:
             key, timedelta(days=settings.refresh_token_days), timedelta(seconds=settings.refresh_grace_seconds)
         ),
     )
+
+
+def _photo_paths(settings: Settings) -> dict[str, int]:
+    """How large a body may be where photos come in: base64 makes four bytes of three, and JSON or a form adds a bit."""
+    largest = settings.photo_max_bytes * 4 // 3 + 100_000
+    return dict.fromkeys(("/api/analyze/food", "/api/analyze/exercise", "/api/log/food/photo"), largest)
+
+
+def _photo_desk(settings: Settings, stack: AsyncExitStack) -> PhotoDesk:
+    limits = PhotoLimits(max_bytes=settings.photo_max_bytes, max_pixels=settings.photo_max_pixels)
+    preparer = PhotoPreparer(limits)
+    stack.push_async_callback(preparer.close)
+    analyzer = _analyzer(settings)
+    stack.push_async_callback(analyzer.close)
+    return PhotoDesk(
+        preparer=preparer,
+        store=PhotoStore(settings.photo_store or settings.data_dir / "photos"),
+        analyzer=analyzer,
+        per_day=settings.analyses_per_day,
+    )
+
+
+def _analyzer(settings: Settings) -> PhotoAnalyzer:
+    if key := settings.gemini_api_key.get_secret_value():
+        return GeminiAnalyzer(
+            key,
+            model=settings.gemini_model,
+            base_url=settings.gemini_base_url,
+            timeout=settings.gemini_timeout,
+            retries=settings.gemini_retries,
+        )
+    return OfflineAnalyzer()

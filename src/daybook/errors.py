@@ -5,6 +5,7 @@ few classes here stand for a status each. A feature's errors.py subclasses them 
 to tell one failure from another by `code`.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 
@@ -21,7 +22,7 @@ class DaybookError(Exception):
     title: ClassVar[str] = "Something went wrong on the server"
 
     def __init__(
-        self, detail: str, *, errors: list[dict[str, object]] | None = None, retry_after: int | None = None
+        self, detail: str, *, errors: Sequence[Mapping[str, object]] | None = None, retry_after: int | None = None
     ) -> None:
         """`errors` lists `{loc, message}` of single fields; `retry_after` is in seconds."""
         super().__init__(detail)

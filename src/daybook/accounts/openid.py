@@ -13,10 +13,12 @@ import ipaddress
 import logging
 import math
 import re
+import ssl
 import time
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import httpx2
@@ -77,7 +79,7 @@ class OpenIDVerifier:
         for provider in providers.values():
             _check_settings(provider)
         self._providers = dict(providers)
-        # Its TLS context takes 50 to 90 ms and 3 MB, which nobody should pay who has no provider.
+        # Nobody should pay for the TLS context who has no provider.
         self._client = _http_client() if providers else None
         self._keys = {
             name: _SigningKeys(name, provider, self._client, clock)
@@ -167,7 +169,7 @@ class _SigningKeys:
         try:
             async with asyncio.timeout(FETCH_DEADLINE):
                 self._keys, lifetime = await _fetch_keys(self._client, self._provider)
-        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
+        except (httpx2.HTTPError, OSError, ValueError) as error:
             reason = f"{type(error).__name__}: {error}"[:500]
             logger.warning("provider keys not fetched", extra={"provider": self._name, "reason": reason})
             if self._clock() >= self._fresh_until + STALE_LIMIT:
@@ -190,7 +192,18 @@ class _KeySet(BaseModel):
 def _http_client() -> httpx2.AsyncClient:
     # The environment's proxy and certificates are used (trust_env), since the addresses are the operator's own
     # and not a user's; but plain http is only ever loopback, which no proxy can reach. Redirects are not followed.
-    return httpx2.AsyncClient(timeout=FETCH_DEADLINE, mounts={"http://": None}, headers={"Accept": "application/json"})
+    return httpx2.AsyncClient(
+        timeout=FETCH_DEADLINE,
+        mounts={"http://": None},
+        headers={"Accept": "application/json"},
+        verify=_tls_context(),
+    )
+
+
+@cache
+def _tls_context() -> ssl.SSLContext:
+    # Loading the certificates takes 50 to 90 ms and 3 MB: once for the process.
+    return httpx2.create_ssl_context()
 
 
 def _check_settings(provider: OpenIDProvider) -> None:
@@ -204,7 +217,10 @@ def _check_settings(provider: OpenIDProvider) -> None:
 
 
 def _check_address(address: str) -> None:
-    url = httpx2.URL(address)
+    try:
+        url = httpx2.URL(address)
+    except httpx2.InvalidURL as error:
+        raise ValueError(f"{address}: {error}") from error
     if not (url.scheme == "https" or (url.scheme == "http" and _is_loopback(url.host))):
         raise ValueError(f"{address}: keys are fetched over https only, or over http from this machine")
 

@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from daybook.accounts.caller import GRANTABLE_SCOPES, Scope
-from daybook.web.schema import Line, Moment, Schema, Text
+from daybook.web.schema import STORABLE, Line, Moment, Schema, Text
 
 
 def _known_timezone(name: str) -> str:
@@ -34,10 +34,12 @@ def _web_address(url: str) -> str:
 
 
 Timezone = Annotated[Text, AfterValidator(_known_timezone), Field(examples=["Asia/Seoul"])]
-Password = Annotated[Text, StringConstraints(min_length=8, max_length=200), Field(examples=["correct horse battery"])]
+Password = Annotated[
+    str, StringConstraints(min_length=8, max_length=200), STORABLE, Field(examples=["correct horse battery"])
+]
 Email = Annotated[EmailStr, Field(max_length=254, examples=["mina@example.com"])]
-Word = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
-WebAddress = Annotated[Text, StringConstraints(max_length=2000), AfterValidator(_web_address)]
+Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40), STORABLE]
+WebAddress = Annotated[str, StringConstraints(max_length=2000), STORABLE, AfterValidator(_web_address)]
 
 
 class UserCreate(Schema):
@@ -66,7 +68,7 @@ class UserUpdate(Schema):
     age_range: Word | None = None
     email: Email = ""
     password: Password = ""
-    current_password: Annotated[Text, StringConstraints(max_length=200)] | None = None
+    current_password: Annotated[str, StringConstraints(max_length=200), STORABLE] | None = None
 
     @model_validator(mode="after")
     def _confirmed(self) -> "UserUpdate":
@@ -99,16 +101,16 @@ class UserRead(Schema):
 class PasswordSignIn(Schema):
     """Sign in with email and password."""
 
-    email: Annotated[Text, StringConstraints(max_length=254), Field(examples=["mina@example.com"])]
-    password: Annotated[Text, StringConstraints(max_length=200), Field(examples=["correct horse battery"])]
+    email: Annotated[str, StringConstraints(max_length=254), STORABLE, Field(examples=["mina@example.com"])]
+    password: Annotated[str, StringConstraints(max_length=200), STORABLE, Field(examples=["correct horse battery"])]
 
 
 class OpenIDSignIn(Schema):
     """Sign in with an ID token of an OpenID Connect provider; the first time makes an account."""
 
     provider: Annotated[Line, Field(examples=["google"])]
-    id_token: Annotated[Text, StringConstraints(max_length=16_384)]
-    nonce: Annotated[Text, StringConstraints(max_length=500)] | None = None
+    id_token: Annotated[str, StringConstraints(max_length=16_384), STORABLE]
+    nonce: Annotated[str, StringConstraints(max_length=500), STORABLE] | None = None
     timezone: Annotated[Timezone, Field(description="For the account, if it is made now.")] = "UTC"
 
 
@@ -148,7 +150,7 @@ class RefreshRequest(Schema):
 
     model_config = ConfigDict(extra="ignore")  # clients of the seed send more
 
-    refresh_token: Annotated[Text, StringConstraints(max_length=200)]
+    refresh_token: Annotated[str, StringConstraints(max_length=200), STORABLE]
 
 
 class TokenPair(Schema):

@@ -20,7 +20,9 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own name for it, and not a ClassVar there
+    # Whatever the database computes comes back with the statement that writes it (RETURNING).
+    __mapper_args__ = {"eager_defaults": True}
+    type_annotation_map = {
         datetime: DateTime(timezone=True),
         str: Text(),
     }

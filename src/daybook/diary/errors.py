@@ -81,3 +81,10 @@ class ModelTimeout(UpstreamTimeout):
 
     code = "model-timeout"
     title = "The model did not answer in time"
+
+
+class AnalysisNotFound(NotFound):
+    """No such analysis among the caller's own."""
+
+    code = "analysis-not-found"
+    title = "There is no such analysis"

@@ -5,10 +5,10 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-import uuid_utils.compat
 from sqlalchemy import Double, Enum, ForeignKey, ForeignKeyConstraint, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, MappedColumn, mapped_column, relationship
+from uuid_utils.compat import uuid7
 
 from daybook.accounts.models import User, owner
 from daybook.database.base import Base, CreatedAt, Timestamped
@@ -32,7 +32,7 @@ def uuid7_id() -> MappedColumn[UUID]:
 
     Made here and not by the database, because uuidv7() came with PostgreSQL 18 and 16 is supported.
     """
-    return mapped_column(primary_key=True, default=uuid_utils.compat.uuid7)
+    return mapped_column(primary_key=True, default=uuid7)
 
 
 class Photo(Base):

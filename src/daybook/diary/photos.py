@@ -11,6 +11,8 @@ module (and with it all of FastAPI and SQLAlchemy) in each worker.
 The lower half of this module runs in that process: `python -m daybook.diary.photos`.
 """
 
+# ruff: noqa: PLC0415 - Pillow is for the worker, which is this module run as a program; the server imports none of it
+
 import asyncio
 import contextlib
 import hashlib
@@ -20,7 +22,8 @@ import signal
 import struct
 import sys
 from dataclasses import astuple, dataclass
-from typing import TYPE_CHECKING, BinaryIO, Self, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Self, cast
 
 from daybook.diary.errors import BadPhoto, PhotoTooLarge
 from daybook.errors import DaybookError, Unavailable
@@ -41,7 +44,9 @@ _PREPARED, _BAD, _TOO_LARGE = b"p", b"b", b"l"
 _REFUSALS: dict[bytes, type[DaybookError]] = {_BAD: BadPhoto, _TOO_LARGE: PhotoTooLarge}
 
 _START_SECONDS = 30.0
+_QUALITY = 85
 _OUT_OF_MEMORY = 12  # a worker's exit status, as ENOMEM
+_SIGKILL = 9  # which Windows has under no name
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +54,12 @@ class PhotoLimits:
     """What is accepted, and how much is kept of it.
 
     `max_bytes` as sent; `max_pixels` as declared in the file's header; `max_edge`, in pixels, is the longest
-    edge of what is kept. `max_memory`, in bytes, is how much a worker may take on top of its idle size: a WebP
-    of 50 million pixels, the hungriest of all, was measured to need 990 MB.
+    edge of what is kept.
     """
 
     max_bytes: int = 15_000_000
     max_pixels: int = 50_000_000
     max_edge: int = 1600
-    max_memory: int = 1_100_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +91,24 @@ class PhotoPreparer:
         workers: int = 2,
         deadline: float = 10.0,
         patience: float = 30.0,
+        memory: int | None = None,
     ) -> None:
-        """`deadline` is how many seconds decoding may take, `patience` how many a photo waits for its turn."""
+        """`deadline` is how many seconds decoding may take, `patience` how many a photo waits for its turn.
+
+        `memory` is how many bytes a worker may take beyond its idle size. Left out, it is enough for any photo
+        within the limits: a WebP with transparency, the hungriest, was measured to need 19 bytes a pixel.
+        """
         self._limits = limits or PhotoLimits()
+        self._memory = memory or 100_000_000 + 20 * self._limits.max_pixels
         self._deadline = deadline
         self._patience = patience
         self._turns = asyncio.Semaphore(workers)
         self._idle: list[_Worker] = []
 
     async def prepare(self, data: bytes) -> PreparedPhoto:
-        """The photo in `data`, upright, scaled down and without metadata.
+        """Return the photo in `data`, upright, scaled down and without metadata.
 
-        What it is is told by its bytes alone. Raises BadPhoto for anything but a whole photo of a known format,
+        Its format is told by its bytes alone. Raises BadPhoto for anything but a whole photo of a known format,
         PhotoTooLarge for one over the limits, and Unavailable when no worker became free in time.
         """
         if len(data) > self._limits.max_bytes:
@@ -114,7 +123,7 @@ class PhotoPreparer:
         except TimeoutError:
             raise Unavailable("Too many photos are waiting to be read.", retry_after=10) from None
         try:
-            worker = self._idle_worker() or await _Worker.start(self._limits)
+            worker = self._idle_worker() or await _Worker.start(self._limits, self._memory)
             try:
                 return await worker.ask(data, self._deadline)
             finally:
@@ -137,7 +146,7 @@ class PhotoPreparer:
 
 
 class _Worker:
-    """One decoder process. It ends when its standard input does, so it never outlives a killed server."""
+    """One decoder process. It ends when its standard input does: a killed server leaves none behind."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -145,20 +154,21 @@ class _Worker:
         self._replies = cast("asyncio.StreamReader", process.stdout)
 
     @classmethod
-    async def start(cls, limits: PhotoLimits) -> Self:
-        """A worker that is ready for its first photo. Raises Unavailable when none starts."""
+    async def start(cls, limits: PhotoLimits, memory: int) -> Self:
+        """Return a worker that is ready for its first photo. Raises Unavailable when none starts."""
         # No secret of the server is in the environment of a process that a photo may take over. One malloc arena,
         # since each arena counts as 64 MB of address space, used or not.
         environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "MALLOC_ARENA_MAX": "1"}
         if "SYSTEMROOT" in os.environ:
             environment["SYSTEMROOT"] = os.environ["SYSTEMROOT"]  # Python does not start on Windows without
+        arguments = [str(number) for number in (memory, *astuple(limits))]
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-m", "daybook.diary.photos", *map(str, astuple(limits)),
+            *(sys.executable, "-P", "-Wignore", "-m", "daybook.diary.photos", *arguments),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env=environment,
             start_new_session=True,  # Ctrl-C in a terminal is for the server, which then ends its workers
-        )  # fmt: skip
+        )
         worker = cls(process)
         try:
             async with asyncio.timeout(_START_SECONDS):
@@ -176,7 +186,7 @@ class _Worker:
         return self._process.returncode is None
 
     async def ask(self, data: bytes, deadline: float) -> PreparedPhoto:
-        """What became of the photo; a worker that gave no answer has been stopped."""
+        """Return what the photo became, or raise its refusal. A worker that gave no answer has been stopped."""
         try:
             async with asyncio.timeout(deadline):
                 self._requests.write(_REQUEST.pack(len(data)))
@@ -199,16 +209,18 @@ class _Worker:
         return PreparedPhoto(sha256, body, "image/jpeg", width, height)
 
     async def stop(self) -> int:
-        """The exit status, once the process is gone."""
+        """Return the exit status, once the process is gone."""
         self._requests.close()
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        if self.alive:
+            # Not Process.kill(): if the process has just died, that collects its exit status and loses it.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._process.pid, _SIGKILL)
         return await self._process.wait()
 
 
 def _death(status: int) -> DaybookError:
     """Why a worker died: SIGKILL is the kernel out of memory, SIGABRT a C++ decoder whose allocation failed."""
-    if status in {_OUT_OF_MEMORY, -signal.SIGABRT, -9}:
+    if status in {_OUT_OF_MEMORY, -_SIGKILL, -signal.SIGABRT}:
         return PhotoTooLarge("Decoding the photo takes more memory than is allowed.")
     return BadPhoto("The photo is damaged: its decoder crashed.")
 
@@ -228,13 +240,16 @@ def _format_of(data: bytes) -> str | None:
     return None
 
 
-# From here on, what runs in the worker. Pillow is imported inside these functions, so that it is only there.
+# What follows runs in the worker. Pillow is imported by these functions, so that it is nowhere else.
 
 
-def _serve(limits: PhotoLimits, requests: BinaryIO, replies: BinaryIO) -> None:
-    """Answer photos until there are no more requests."""
+def _serve(memory: int, limits: PhotoLimits) -> None:
+    """Answer the photos on standard input until it ends."""
+    requests = sys.stdin.buffer
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # a decoder that prints must not speak into the replies
     _load_decoders()
-    _confine(limits.max_memory)
+    _confine(memory)
     replies.write(_READY)
     replies.flush()
     while head := requests.read(_REQUEST.size):
@@ -244,35 +259,110 @@ def _serve(limits: PhotoLimits, requests: BinaryIO, replies: BinaryIO) -> None:
 
 
 def _load_decoders() -> None:
-    """Everything that is needed, before memory is limited; no other of Pillow's formats is ever tried."""
-    import pillow_heif  # noqa: PLC0415 - in the worker only
-    from PIL import GifImagePlugin, ImageCms, ImageOps, JpegImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: F401, PLC0415
+    """Import the decoders that are needed, before memory is limited, and no others of Pillow's."""
+    import pillow_heif
+    from PIL import GifImagePlugin, ImageCms, ImageOps, JpegImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: F401
 
     pillow_heif.register_heif_opener()
-    warnings.simplefilter("ignore", Image.DecompressionBombWarning)
 
 
 def _confine(memory: int) -> None:
     """Take no more than `memory` bytes from here on, leave no core dump, and let the server go first."""
-    if sys.platform != "win32":
-        import resource  # noqa: PLC0415 - not on Windows
+    if sys.platform == "win32":
+        return
+    import resource
 
-        os.nice(5)
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        if sys.platform == "linux":
-            pages = int(Path("/proc/self/statm").read_text().split()[0])
-            limit = pages * resource.getpagesize() + memory
-            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    os.nice(5)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        limit = pages * resource.getpagesize() + memory
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def _answer(data: bytes, limits: PhotoLimits) -> bytes:
+    """The reply to one photo. Ends the process where memory does not suffice."""
     try:
         photo = _prepare(data, limits)
     except DaybookError as refusal:
-        sentence = refusal.detail.encode()
         outcome = _TOO_LARGE if isinstance(refusal, PhotoTooLarge) else _BAD
+        sentence = refusal.detail.encode()
         return _REPLY.pack(outcome, 0, 0, b"", len(sentence)) + sentence
     except MemoryError:
-        # What a decoder still holds after a failed allocation is unknown: a fresh process takes over.
+        # Nobody knows what a decoder still holds after a failed allocation: a fresh process takes over.
         os._exit(_OUT_OF_MEMORY)
     return _REPLY.pack(_PREPARED, photo.width, photo.height, photo.sha256, len(photo.data)) + photo.data
+
+
+def _prepare(data: bytes, limits: PhotoLimits) -> PreparedPhoto:
+    name = _format_of(data)
+    try:
+        image = _decode(_open(data, name, limits), limits.max_edge)
+    except (DaybookError, MemoryError):
+        raise
+    except Exception as error:
+        raise BadPhoto(
+            f"The photo is truncated or damaged: it starts as {name} but cannot be decoded to its end."
+        ) from error
+    jpeg = io.BytesIO()
+    image.save(jpeg, "JPEG", quality=_QUALITY)
+    return PreparedPhoto(hashlib.sha256(data).digest(), jpeg.getvalue(), "image/jpeg", image.width, image.height)
+
+
+def _open(data: bytes, name: str | None, limits: PhotoLimits) -> "Image.Image":
+    """The photo, its header read and its size found acceptable, and nothing decoded yet."""
+    from PIL import Image
+
+    most = f"at most {limits.max_pixels / 1e6:g} million pixels are accepted."
+    # The size is ours to check, but for WebP, where opening allocates the canvas: there Pillow looks first, and
+    # refuses what has more than twice the pixels it is told to warn at.
+    Image.MAX_IMAGE_PIXELS = limits.max_pixels // 2 if name == "WEBP" else None
+    try:
+        image = Image.open(io.BytesIO(data), formats=[name or ""])
+    except Image.DecompressionBombError:
+        raise PhotoTooLarge(f"The photo has too many pixels; {most}") from None
+    if image.width * image.height > limits.max_pixels:
+        raise PhotoTooLarge(f"The photo is {image.width} x {image.height} pixels; {most}")
+    return image
+
+
+def _decode(image: "Image.Image", max_edge: int) -> "Image.Image":
+    """The whole photo as RGB: scaled down first, since every later step is then cheap."""
+    from PIL import Image, ImageOps
+
+    scale = min(1.0, max_edge / max(image.size))
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    profile = image.info.get("icc_profile")
+    image.draft(None, size)  # a JPEG is decoded at a half, quarter or eighth of its size where that is enough
+    if image.mode.startswith("I"):
+        image = image.point(lambda value: value / 256)  # 16 bits a pixel, which convert() would cut off at 255
+    if image.mode not in {"RGB", "RGBA"}:
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    image = image.resize(size, reducing_gap=2.0)
+    with contextlib.suppress(Exception):  # turned before its EXIF is rewritten, which fails on much that is odd
+        ImageOps.exif_transpose(image, in_place=True)
+    if image.mode == "RGBA":
+        white = Image.new("RGB", image.size, "white")
+        white.paste(image, mask=image.getchannel("A"))
+        image = white
+    image.info.clear()  # a comment would be saved again
+    return _in_srgb(image, profile)
+
+
+def _in_srgb(image: "Image.Image", profile: bytes | None) -> "Image.Image":
+    """The same colors without the profile: a phone's Display P3 would look dull when read as sRGB."""
+    from PIL import ImageCms
+
+    if not profile:
+        return image
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"))
+    except (ImageCms.PyCMSError, OSError):
+        return image  # broken, or of another color model, such as CMYK
+    return converted or image
+
+
+if __name__ == "__main__":
+    _memory, *_limits = map(int, sys.argv[1:])
+    _serve(_memory, PhotoLimits(*_limits))

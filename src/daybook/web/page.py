@@ -29,7 +29,8 @@ class Page(Schema, Generic[Item]):
 
 def encode_cursor(*key: object) -> str:
     """Return the opaque cursor that stands for a row's sort key."""
-    return base64.urlsafe_b64encode(orjson.dumps(key)).rstrip(b"=").decode()
+    # default: asyncpg's UUID is a class of its own, which orjson does not know.
+    return base64.urlsafe_b64encode(orjson.dumps(key, default=str)).rstrip(b"=").decode()
 
 
 def decode_cursor(cursor: str, key: TypeAdapter[Key]) -> Key:

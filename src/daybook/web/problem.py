@@ -1,7 +1,7 @@
 """Every error as application/problem+json (RFC 9457): the whole map from exceptions to answers."""
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -90,7 +90,7 @@ def problem_response(error: DaybookError) -> Response:
 
 
 def _problem(
-    status: int, code: str, title: str, detail: str, errors: Sequence[dict[str, object]] | None = None
+    status: int, code: str, title: str, detail: str, errors: Sequence[Mapping[str, object]] | None = None
 ) -> Response:
     body = {"type": f"/problems/{code}", "title": title, "status": status, "detail": detail}
     return Response(orjson.dumps(body | {"errors": errors} if errors else body), status, media_type=MEDIA_TYPE)

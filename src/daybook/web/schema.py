@@ -40,13 +40,16 @@ def _storable(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-Text = Annotated[str, AfterValidator(_storable)]
+STORABLE = AfterValidator(_storable)
+"""What every text is checked with, after its length."""
+
+Text = Annotated[str, STORABLE]
 """Any text that can be stored, in NFC, so that the same Korean word typed on two systems is the same."""
 
-Line = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), STORABLE]
 """A name or title: not blank, at most 200 characters."""
 
-Note = Annotated[Text, StringConstraints(max_length=10_000)]
+Note = Annotated[str, StringConstraints(max_length=10_000), STORABLE]
 """Free text of a person, at most 10,000 characters."""
 
 Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2199, 12, 31), examples=["2026-11-22"])]

@@ -13,6 +13,10 @@ Clock = Callable[[], datetime]
 """Tells the time, with an offset; tests set another."""
 
 
+Session = AsyncSession
+"""What a route's unit of work is given, for routers, which import nothing of SQLAlchemy."""
+
+
 def get_database(request: Request) -> Database:
     """Return the process's database."""
     database: Database = request.state.database

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import UUID, uuid4
 
+from pydantic import EmailStr, TypeAdapter, ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from daybook.accounts import queries
@@ -17,6 +18,8 @@ from daybook.accounts.schemas import OpenIDSignIn, PasswordSignIn
 from daybook.accounts.tokens import AccessTokens, RefreshTokens, digest
 
 Sessions = async_sessionmaker[AsyncSession]
+
+_EMAIL = TypeAdapter(EmailStr | None)
 
 ATTEMPT_WINDOW = timedelta(minutes=15)
 ATTEMPTS_PER_ACCOUNT = 20
@@ -162,10 +165,17 @@ async def _start(session: AsyncSession, auth: Authenticator, user_id: int, devic
     return Tokens(auth.access.issue(user_id, family, now), token)
 
 
+def _address(email: str | None) -> str | None:
+    try:
+        return _EMAIL.validate_python(email)
+    except ValidationError:  # a provider's own idea of an address is no reason to refuse its people
+        return None
+
+
 async def _register_identity(session: AsyncSession, identity: VerifiedIdentity, timezone: str) -> User:
     columns = {
         "user_key": uuid4().hex,
-        "email": identity.email,
+        "email": _address(identity.email),
         "username": identity.name or "Someone",
         "profile_image": identity.picture,
         "locale": identity.locale,

@@ -1,0 +1,124 @@
+"""Photos over HTTP: how they come in, and how their owner gets them back."""
+
+import asyncio
+import base64
+import binascii
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Request, Response
+from pydantic import ValidationError
+from starlette.datastructures import UploadFile
+
+from daybook.accounts.authentication import DiaryReader
+from daybook.diary.errors import (
+    AnalysisBudgetUsedUp,
+    BadPhoto,
+    ModelRefused,
+    ModelTimeout,
+    ModelUnavailable,
+    NothingRecognised,
+    PhotoNotFound,
+    PhotoTooLarge,
+)
+from daybook.diary.schemas import PhotoBase64
+from daybook.diary.service import photos
+from daybook.diary.service.analyses import PhotoDesk
+from daybook.errors import InvalidInput, MalformedRequest, StorageFull
+from daybook.web.problem import problems
+from daybook.web.session import WriteSessions
+
+router = APIRouter(prefix="/photos")
+
+ANALYSIS_ERRORS = (
+    BadPhoto,
+    PhotoTooLarge,
+    NothingRecognised,
+    AnalysisBudgetUsedUp,
+    ModelRefused,
+    ModelUnavailable,
+    ModelTimeout,
+    StorageFull,
+)
+
+PHOTO_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": PhotoBase64.model_json_schema(by_alias=True)},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["photo"],
+                    "properties": {"photo": {"type": "string", "format": "binary"}},
+                }
+            },
+        },
+    }
+}
+"""The OpenAPI of a body that `sent_photo` reads."""
+
+
+async def _desk(request: Request) -> PhotoDesk:
+    desk: PhotoDesk = request.state.photo_desk
+    return desk
+
+
+Desk = Annotated[PhotoDesk, Depends(_desk)]
+
+
+async def _sent_photo(request: Request) -> bytes:
+    """Return the photo of a request, whichever way it was sent."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type == "multipart/form-data":
+        form = await request.form(max_files=1, max_fields=20)
+        photo = form.get("photo")
+        if not isinstance(photo, UploadFile):
+            raise InvalidInput("The form has no file called photo.")
+        return await photo.read()
+    if media_type == "application/json":
+        # Megabytes of JSON and base64 take a while: not on the event loop.
+        return await asyncio.to_thread(_from_json, await request.body())
+    raise MalformedRequest("Send the photo as multipart/form-data, or as application/json in base64.")
+
+
+SentPhoto = Annotated[bytes, Depends(_sent_photo)]
+
+
+def _from_json(body: bytes) -> bytes:
+    try:
+        sent = PhotoBase64.model_validate_json(body)
+    except ValidationError as error:
+        told = [{"loc": ["body", *one["loc"]], "message": one["msg"]} for one in error.errors()]
+        raise InvalidInput("The body has to hold imageData, the photo in base64.", errors=told) from None
+    encoded = sent.image_data.strip()
+    if encoded.startswith("data:"):
+        encoded = encoded.partition(",")[2]
+    try:
+        return base64.b64decode("".join(encoded.split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadPhoto("imageData is not base64.") from error
+
+
+@router.get(
+    "/{photo_id}",
+    response_class=Response,
+    responses={**problems(PhotoNotFound), 200: {"content": {"image/jpeg": {}}}, 304: {"description": "Not changed."}},
+)
+async def get_photo(
+    photo_id: UUID,
+    caller: DiaryReader,
+    sessions: WriteSessions,
+    desk: Desk,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """A photo as it is kept: upright, scaled down, without metadata."""
+    photo = await photos.read(sessions, desk.store, caller, photo_id)
+    headers = {
+        "ETag": photo.etag,
+        "Cache-Control": "private, max-age=31536000, immutable",
+        "X-Content-Type-Options": "nosniff",
+    }
+    if if_none_match == photo.etag:
+        return Response(status_code=304, headers=headers)
+    return Response(photo.data, media_type=photo.media_type, headers=headers)

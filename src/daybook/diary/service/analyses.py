@@ -1,0 +1,206 @@
+"""Asking the model what is in a photo."""
+
+import asyncio
+import datetime as dt
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from pydantic import TypeAdapter
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from uuid_utils.compat import uuid7
+
+from daybook.accounts.caller import Caller
+from daybook.diary import queries
+from daybook.diary.errors import AnalysisBudgetUsedUp
+from daybook.diary.findings import Analysis as ModelAnswer
+from daybook.diary.findings import ExerciseFindings, FoodFindings, PhotoAnalyzer
+from daybook.diary.models import Analysis
+from daybook.diary.photo_store import PhotoStore
+from daybook.diary.photos import PhotoPreparer, PreparedPhoto
+from daybook.diary.schemas import ExerciseAnalysis, FoodAnalysis
+from daybook.diary.service import photos
+from daybook.diary.vocabulary import AnalysisKind, AnalysisStatus
+from daybook.errors import DaybookError, Unauthenticated
+from daybook.web.page import decode_cursor, encode_cursor
+
+logger = logging.getLogger(__name__)
+
+Sessions = async_sessionmaker[AsyncSession]
+ID_KEY = TypeAdapter(tuple[UUID])
+CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoDesk:
+    """What looking at photos needs of the process."""
+
+    preparer: PhotoPreparer
+    store: PhotoStore
+    analyzer: PhotoAnalyzer
+    per_day: int
+    """How often one person may ask the model in a day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer of the model, new or known from before, and the day on which it was asked."""
+
+    analysis_id: UUID
+    photo_id: UUID
+    model: str
+    result: dict[str, Any]
+    today: dt.date
+
+
+async def food(sessions: Sessions, desk: PhotoDesk, caller: Caller, sent: bytes, now: dt.datetime) -> FoodAnalysis:
+    """Return what is on the plate. Raises BadPhoto, PhotoTooLarge, AnalysisBudgetUsedUp or a fault of the model."""
+    answered = await _ask(sessions, desk, caller, AnalysisKind.FOOD, sent=sent, now=now)
+    found = FoodFindings.model_validate(answered.result)
+    return FoodAnalysis(
+        is_healthy=found.is_healthy,
+        ingredients=[one.model_dump() for one in found.ingredients],
+        estimated_calories=found.estimated_calories,
+        meal_type=found.meal_type,
+        date=answered.today,
+        analysis_id=answered.analysis_id,
+        photo_id=answered.photo_id,
+        analyzer=answered.model,
+    )
+
+
+async def exercise(
+    sessions: Sessions, desk: PhotoDesk, caller: Caller, sent: bytes, now: dt.datetime
+) -> ExerciseAnalysis:
+    """Return which exercise it was. Raises as `food` does."""
+    answered = await _ask(sessions, desk, caller, AnalysisKind.EXERCISE, sent=sent, now=now)
+    found = ExerciseFindings.model_validate(answered.result)
+    return ExerciseAnalysis(
+        exercise_type=found.exercise_type,
+        duration=found.duration,
+        calories=found.calories,
+        distance=found.distance,
+        date=found.date or answered.today,
+        analysis_id=answered.analysis_id,
+        photo_id=answered.photo_id,
+        analyzer=answered.model,
+    )
+
+
+async def past(
+    session: AsyncSession, caller: Caller, *, limit: int, cursor: str | None
+) -> tuple[list[Analysis], str | None]:
+    """Return what the caller asked the model, the latest first, and the next page's cursor."""
+    before = decode_cursor(cursor, ID_KEY)[0] if cursor else None
+    found = (await session.scalars(queries.analyses(caller.user_id, before, limit + 1))).all()
+    return list(found[:limit]), encode_cursor(found[limit - 1].id) if len(found) > limit else None
+
+
+async def _ask(
+    sessions: Sessions, desk: PhotoDesk, caller: Caller, kind: AnalysisKind, *, sent: bytes, now: dt.datetime
+) -> Answered:
+    """Look the photo up, or have the model look at it. No connection is held while it does."""
+    photo = await desk.preparer.prepare(sent)
+    model, version = desk.analyzer.model, desk.analyzer.prompt_version
+    async with sessions.begin() as session:
+        today = await session.scalar(queries.local_day_of(caller.user_id, now))
+        if today is None:
+            raise Unauthenticated("The account of this token is gone.")
+        known = await session.scalar(queries.known_answer(caller.user_id, photo.sha256, kind, model, version))
+        if known is not None and known.result is not None:
+            return Answered(known.id, known.photo_id, known.model, known.result, today)
+        if await session.scalar(queries.use_budget(caller.user_id, now, desk.per_day)) is None:
+            raise AnalysisBudgetUsedUp(
+                f"You have asked the model {desk.per_day} times today; ask again tomorrow.", retry_after=3600
+            )
+    asking = asyncio.create_task(_look(desk.analyzer, kind, photo))
+    try:
+        # The model is looking already while the photo and the question are stored.
+        question = await _record(sessions, desk, caller, kind, photo)
+    except BaseException:
+        asking.cancel()
+        raise
+    try:
+        outcome = await asking
+    except asyncio.CancelledError:
+        cancelled = _Outcome(AnalysisStatus.FAILED, error=CANCELLED)
+        await asyncio.shield(_finish(sessions, caller, question.id, cancelled))
+        raise
+    await _finish(sessions, caller, question.id, outcome)
+    if outcome.failure is not None:
+        raise outcome.failure
+    return Answered(question.id, question.photo_id, model, outcome.result or {}, today)
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    id: UUID
+    photo_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    status: AnalysisStatus
+    result: dict[str, Any] | None = None
+    error: str | None = None
+    prompt_tokens: int | None = None
+    output_tokens: int | None = None
+    latency_ms: int | None = None
+    failure: DaybookError | None = None
+
+    def columns(self) -> dict[str, Any]:
+        return {
+            "status": self.status,
+            "result": self.result,
+            "error": self.error,
+            "prompt_tokens": self.prompt_tokens,
+            "output_tokens": self.output_tokens,
+            "latency_ms": self.latency_ms,
+        }
+
+
+async def _look(analyzer: PhotoAnalyzer, kind: AnalysisKind, photo: PreparedPhoto) -> _Outcome:
+    """Return what the model says. A failure is an outcome, too: it is recorded before it is raised."""
+    started = time.perf_counter()
+    answer: ModelAnswer[FoodFindings] | ModelAnswer[ExerciseFindings]
+    try:
+        if kind is AnalysisKind.FOOD:
+            answer = await analyzer.food(photo.data)
+        else:
+            answer = await analyzer.exercise(photo.data)
+    except DaybookError as failure:
+        latency = round((time.perf_counter() - started) * 1000)
+        logger.warning("the model failed", extra={"model": analyzer.model, "kind": kind, "reason": failure.code})
+        return _Outcome(AnalysisStatus.FAILED, error=failure.code, latency_ms=latency, failure=failure)
+    return _Outcome(
+        AnalysisStatus.DONE,
+        result=answer.findings.model_dump(mode="json"),
+        prompt_tokens=answer.usage.prompt_tokens,
+        output_tokens=answer.usage.output_tokens,
+        latency_ms=round((time.perf_counter() - started) * 1000),
+    )
+
+
+async def _record(
+    sessions: Sessions, desk: PhotoDesk, caller: Caller, kind: AnalysisKind, photo: PreparedPhoto
+) -> _Question:
+    async with sessions.begin() as session:
+        photo_id = await photos.keep(session, desk.store, caller, photo)
+        question = Analysis(
+            id=uuid7(),
+            user_id=caller.user_id,
+            kind=kind,
+            photo_id=photo_id,
+            model=desk.analyzer.model,
+            prompt_version=desk.analyzer.prompt_version,
+            status=AnalysisStatus.RUNNING,
+        )
+        session.add(question)
+        return _Question(question.id, photo_id)
+
+
+async def _finish(sessions: Sessions, caller: Caller, analysis_id: UUID, outcome: _Outcome) -> None:
+    async with sessions.begin() as session:
+        await session.execute(queries.finish_analysis(caller.user_id, analysis_id, outcome.columns()))

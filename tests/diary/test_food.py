@@ -1,0 +1,304 @@
+"""Logging meals over HTTP."""
+
+import asyncio
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from uuid_utils.compat import uuid7
+
+from tests.fixtures.server import Person, Server
+from tests.fixtures.statements import count_statements
+
+LUNCH: dict[str, Any] = {
+    "mealType": "lunch",
+    "isHealthy": True,
+    "estimatedCalories": 520,
+    "date": "2026-11-20",
+    "note": "학교에서 🍚",
+    "ingredients": [
+        {"name": "김치", "color": "green", "grams": 40.5, "calories": 12},
+        {"name": "rice", "color": "teal", "grams": None, "calories": None},
+    ],
+}
+
+
+async def log(person: Person, **changes: Any) -> str:
+    response = await person.client.post("/api/log/food", json=LUNCH | changes)
+    assert response.status_code == 201, response.text
+    return str(response.json()["id"])
+
+
+async def test_a_meal_is_read_as_it_was_logged(mina: Person) -> None:
+    logged = await mina.client.post("/api/log/food", json=LUNCH)
+    assert logged.status_code == 201
+    assert set(logged.json()) == {"id", "message"}
+
+    read = (await mina.client.get(f"/api/log/food/{logged.json()['id']}")).json()
+
+    assert {name: read[name] for name in LUNCH} == LUNCH
+    assert read["userKey"] == mina.user_key
+    assert UUID(read["id"]).version == 7
+    assert read["createdAt"].endswith("+00:00") or read["createdAt"].endswith("Z")
+
+
+async def test_a_meal_takes_two_statements_however_many_ingredients(mina: Person) -> None:
+    for ingredients in (1, 2, 100):
+        wanted = [{"name": f"ingredient {n}", "color": "red"} for n in range(ingredients)]
+        with count_statements() as statements:
+            log_id = await log(mina, ingredients=wanted)
+        assert len(statements) == 2, statements
+        read = (await mina.client.get(f"/api/log/food/{log_id}")).json()
+        assert [one["name"] for one in read["ingredients"]] == [one["name"] for one in wanted]
+
+
+async def test_reading_takes_as_many_statements_for_twice_the_meals(mina: Person) -> None:
+    counts = []
+    for _ in range(2):
+        for _ in range(3):
+            await log(mina, date=None)
+        with count_statements() as of_today:
+            assert (await mina.client.get("/api/log/food/today")).status_code == 200
+        with count_statements() as of_all:
+            assert (await mina.client.get("/api/log/food")).status_code == 200
+        counts.append((len(of_today), len(of_all)))
+    assert counts == [(2, 2), (2, 2)]
+
+
+@pytest.mark.parametrize(
+    ("word", "meal"),
+    [("아침식사", "breakfast"), ("점심식사", "lunch"), ("저녁식사", "dinner"), ("간식", "snack"), ("LUNCH", "lunch")],
+)
+async def test_meals_have_korean_names_too(mina: Person, word: str, meal: str) -> None:
+    log_id = await log(mina, mealType=word)
+    assert (await mina.client.get(f"/api/log/food/{log_id}")).json()["mealType"] == meal
+
+
+async def test_the_user_key_has_to_be_ones_own(mina: Person, juno: Person) -> None:
+    await log(mina, userKey=mina.user_key, date=None)
+    assert len((await mina.client.get("/api/log/food/today", params={"userKey": mina.user_key})).json()) == 1
+
+    refused = await mina.client.post("/api/log/food", json=LUNCH | {"userKey": juno.user_key})
+    assert refused.status_code == 404
+    assert (await mina.client.get("/api/log/food/today", params={"userKey": juno.user_key})).status_code == 404
+
+
+async def test_the_list_is_paged_without_gaps_or_repetitions(mina: Person) -> None:
+    logged = {await log(mina, date=f"2026-11-{day:02}") for day in (1, 2, 2, 2, 3, 4, 5)}
+    params: dict[str, Any] = {"limit": 2, "from": "2026-11-02", "to": "2026-11-04"}
+    read: list[dict[str, Any]] = []
+    while True:
+        page = (await mina.client.get("/api/log/food", params=params)).json()
+        read += page["items"]
+        assert len(page["items"]) <= 2
+        if page["nextCursor"] is None:
+            break
+        params["cursor"] = page["nextCursor"]
+    assert [one["date"] for one in read] == ["2026-11-04", "2026-11-03", "2026-11-02", "2026-11-02", "2026-11-02"]
+    assert len({one["id"] for one in read} & logged) == 5
+
+
+async def test_todays_list_leads_to_its_next_page_in_a_link(mina: Person) -> None:
+    logged = [await log(mina, date=None) for _ in range(3)]
+    first = await mina.client.get("/api/log/food/today", params={"limit": 2})
+    assert first.links["next"]["url"]
+    second = await mina.client.get(first.links["next"]["url"])
+    assert [one["id"] for one in first.json() + second.json()] == logged
+    assert "link" not in second.headers
+
+
+@pytest.mark.parametrize("cursor", ["x", "!!!", "e30", "WyJhIl0", "WyIyMDI2LTExLTAxIiwgMV0"])
+async def test_a_made_up_cursor_is_refused(mina: Person, cursor: str) -> None:
+    refused = await mina.client.get("/api/log/food", params={"cursor": cursor})
+    assert refused.status_code == 422
+    assert "cursor" in refused.json()["detail"]
+
+
+async def test_the_same_client_id_again_is_the_same_meal(mina: Person, engine: AsyncEngine) -> None:
+    meal = LUNCH | {"id": str(uuid7())}
+    first, *others = await asyncio.gather(*(mina.client.post("/api/log/food", json=meal) for _ in range(8)))
+
+    statuses = sorted([first.status_code, *(other.status_code for other in others)])
+    assert statuses == [200] * 7 + [201]
+    repeated = await mina.client.post("/api/log/food", json=meal)
+    assert repeated.status_code == 200
+    assert repeated.json()["ingredients"] == LUNCH["ingredients"]
+    async with engine.connect() as connection:
+        assert await connection.scalar(text("SELECT count(*) FROM food_logs")) == 1
+        assert await connection.scalar(text("SELECT count(*) FROM food_ingredients")) == 2
+
+
+@pytest.mark.parametrize(
+    "change", [{"note": None}, {"estimatedCalories": 1}, {"ingredients": []}, {"date": "2026-11-19"}]
+)
+async def test_a_client_id_with_other_words_is_refused(mina: Person, change: dict[str, Any]) -> None:
+    meal = LUNCH | {"id": str(uuid7())}
+    await mina.client.post("/api/log/food", json=meal)
+    refused = await mina.client.post("/api/log/food", json=meal | change)
+    assert refused.status_code == 409
+    assert refused.json()["type"] == "/problems/log-id-taken"
+
+
+async def test_a_client_id_of_anothers_meal_is_refused(mina: Person, juno: Person) -> None:
+    meal = LUNCH | {"id": str(uuid7())}
+    await mina.client.post("/api/log/food", json=meal)
+    assert (await juno.client.post("/api/log/food", json=meal)).status_code == 409
+
+
+async def test_a_client_id_has_to_be_a_uuid7(mina: Person) -> None:
+    refused = await mina.client.post("/api/log/food", json=LUNCH | {"id": str(uuid4())})
+    assert refused.status_code == 422
+
+
+async def test_an_idempotency_key_gives_the_first_answer_again(mina: Person, engine: AsyncEngine) -> None:
+    key = {"Idempotency-Key": "phone-1:42"}
+    first = await mina.client.post("/api/log/food", json=LUNCH, headers=key)
+    again = await mina.client.post("/api/log/food", json=LUNCH, headers=key)
+    assert (again.status_code, again.json()) == (201, first.json())
+    assert again.headers["Idempotency-Replayed"] == "true"
+
+    other = await mina.client.post("/api/log/food", json=LUNCH | {"note": "other"}, headers=key)
+    assert other.status_code == 422
+    assert other.json()["type"] == "/problems/idempotency-key-reused"
+    async with engine.connect() as connection:
+        assert await connection.scalar(text("SELECT count(*) FROM food_logs")) == 1
+
+
+async def test_an_idempotency_key_at_the_same_time_makes_one_meal(mina: Person, engine: AsyncEngine) -> None:
+    key = {"Idempotency-Key": "twice"}
+    answers = await asyncio.gather(*(mina.client.post("/api/log/food", json=LUNCH, headers=key) for _ in range(12)))
+    statuses = {answer.status_code for answer in answers}
+    assert 201 in statuses
+    assert statuses <= {201, 409}
+    async with engine.connect() as connection:
+        assert await connection.scalar(text("SELECT count(*) FROM food_logs")) == 1
+
+
+async def test_keys_of_two_people_are_two_keys(mina: Person, juno: Person) -> None:
+    key = {"Idempotency-Key": "same"}
+    first = await mina.client.post("/api/log/food", json=LUNCH, headers=key)
+    second = await juno.client.post("/api/log/food", json=LUNCH | {"note": "mine"}, headers=key)
+    assert second.status_code == 201
+    assert second.json()["id"] != first.json()["id"]
+
+
+async def test_a_change_keeps_what_it_does_not_name(mina: Person) -> None:
+    log_id = await log(mina)
+    before = (await mina.client.get(f"/api/log/food/{log_id}")).json()
+    changed = await mina.client.patch(f"/api/log/food/{log_id}", json={"note": None, "mealType": "간식"})
+    assert changed.status_code == 200, changed.text
+    after = changed.json()
+    assert after["updatedAt"] > before["updatedAt"]
+    assert after == before | {"note": None, "mealType": "snack", "updatedAt": after["updatedAt"]}
+    assert after == (await mina.client.get(f"/api/log/food/{log_id}")).json()
+
+
+@pytest.mark.parametrize("names", [[], ["rice"], ["rice", "김치", "egg"]])
+async def test_a_change_replaces_ingredients_as_a_whole(mina: Person, names: list[str]) -> None:
+    log_id = await log(mina)
+    before = (await mina.client.get(f"/api/log/food/{log_id}")).json()
+    wanted = [{"name": name, "color": "green", "grams": None, "calories": None} for name in names]
+    changed = (await mina.client.patch(f"/api/log/food/{log_id}", json={"ingredients": wanted})).json()
+    assert changed["ingredients"] == wanted
+    assert changed["updatedAt"] > before["updatedAt"]
+    assert (await mina.client.get(f"/api/log/food/{log_id}")).json() == changed
+
+
+async def test_changes_at_the_same_time_are_all_kept(mina: Person) -> None:
+    log_id = await log(mina)
+    url = f"/api/log/food/{log_id}"
+    await asyncio.gather(
+        mina.client.patch(url, json={"note": "one"}),
+        mina.client.patch(url, json={"estimatedCalories": 2}),
+        mina.client.patch(url, json={"ingredients": [{"name": "three", "color": "red"}]}),
+        mina.client.patch(url, json={"ingredients": [{"name": "three", "color": "red"}]}),
+    )
+    read = (await mina.client.get(url)).json()
+    assert (read["note"], read["estimatedCalories"]) == ("one", 2)
+    assert [one["name"] for one in read["ingredients"]] == ["three"]
+
+
+async def test_a_misspelt_change_is_told(mina: Person) -> None:
+    log_id = await log(mina)
+    refused = await mina.client.patch(f"/api/log/food/{log_id}", json={"notee": "lost?"})
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["loc"] == ["body", "notee"]
+    cleared = await mina.client.patch(f"/api/log/food/{log_id}", json={"date": None})
+    assert cleared.status_code == 422
+
+
+async def test_a_deleted_meal_is_gone(mina: Person, engine: AsyncEngine) -> None:
+    log_id = await log(mina)
+    assert (await mina.client.delete(f"/api/log/food/{log_id}")).status_code == 204
+    assert (await mina.client.delete(f"/api/log/food/{log_id}")).status_code == 404
+    assert (await mina.client.get("/api/log/food")).json()["items"] == []
+    async with engine.connect() as connection:
+        assert await connection.scalar(text("SELECT count(*) FROM food_ingredients")) == 0
+
+
+async def test_a_token_of_a_deleted_account_logs_nothing(mina: Person) -> None:
+    assert (await mina.client.delete("/api/users/me")).status_code == 204
+    refused = await mina.client.post("/api/log/food", json=LUNCH)
+    assert refused.status_code == 401
+    assert "gone" in refused.json()["detail"]
+    assert (await mina.client.get("/api/log/food/today")).json() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"note": "nul \u0000"}, "note"),
+        ({"ingredients": [{"name": "\u0000", "color": "red"}]}, "ingredients"),
+        ({"ingredients": [{"name": " ", "color": "red"}]}, "ingredients"),
+        ({"ingredients": [{"name": "x", "color": "blue"}]}, "ingredients"),
+        ({"ingredients": [{"name": "x", "color": "red"}] * 101}, "ingredients"),
+        ({"ingredients": [{"name": "x" * 101, "color": "red"}]}, "ingredients"),
+        ({"ingredients": [{"name": "x", "color": "red", "grams": -1}]}, "ingredients"),
+        ({"estimatedCalories": -1}, "estimatedCalories"),
+        ({"estimatedCalories": 2**63}, "estimatedCalories"),
+        ({"estimatedCalories": 1.5}, "estimatedCalories"),
+        ({"date": "10000-01-01"}, "date"),
+        ({"date": "0001-01-01"}, "date"),
+        ({"date": "2026-02-30"}, "date"),
+        ({"mealType": "brunch"}, "mealType"),
+        ({"mealType": 7}, "mealType"),
+        ({"isHealthy": "maybe"}, "isHealthy"),
+        ({"note": "x" * 10_001}, "note"),
+        ({"id": "not an id"}, "id"),
+    ],
+)
+async def test_values_that_cannot_be_kept_are_refused_by_name(mina: Person, change: dict[str, Any], where: str) -> None:
+    refused = await mina.client.post("/api/log/food", json=LUNCH | change)
+    assert refused.status_code == 422
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert refused.json()["errors"][0]["loc"][:2] == ["body", where]
+    assert (await mina.client.get("/api/log/food")).json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        rb'{"note": "\ud800"}',
+        b'{"estimatedCalories": NaN}',
+        b'{"estimatedCalories": 1e400}',
+        rb'{"ingredients": [{"name": "\udfff", "color": "red"}]}',
+        b'{"ingredients": [{"name": "x", "color": "red", "grams": Infinity}]}',
+    ],
+)
+async def test_json_that_only_some_parsers_take_is_refused(mina: Person, raw: bytes) -> None:
+    refused = await mina.client.post("/api/log/food", content=raw, headers={"Content-Type": "application/json"})
+    assert refused.status_code == 422, refused.text
+
+
+async def test_text_is_kept_in_one_form(mina: Person) -> None:
+    decomposed = "\u1100\u1175\u11b7\u110e\u1175"  # 김치 as some keyboards type it
+    log_id = await log(mina, ingredients=[{"name": decomposed, "color": "green"}])
+    assert (await mina.client.get(f"/api/log/food/{log_id}")).json()["ingredients"][0]["name"] == "김치"
+
+
+async def test_a_photo_or_analysis_of_another_is_not_found(mina: Person, server: Server) -> None:
+    for name in ("photoId", "analysisId"):
+        refused = await mina.client.post("/api/log/food", json=LUNCH | {name: str(uuid4())})
+        assert refused.status_code == 404, refused.text
