@@ -28,7 +28,7 @@ async def sign_in(server: Server, id_token: str, **fields: Any) -> Any:
 
 
 async def test_the_first_sign_in_makes_an_account_and_the_next_finds_it(with_issuer: Server, issuer: Issuer) -> None:
-    claims = {"sub": "sub-1", "email": "mina@example.com", "email_verified": True, "name": "Mina"}
+    claims: dict[str, Any] = {"sub": "sub-1", "email": "mina@example.com", "email_verified": True, "name": "Mina"}
     first = await sign_in(with_issuer, issuer.id_token(**claims), timezone="Asia/Seoul")
     assert first.status_code == 200, first.text
     user = first.json()["user"]

@@ -79,7 +79,7 @@ async def test_an_access_token_expires(server: Server, mina: Person) -> None:
         "a.b.c",
         "dbk_unknown",
         jwt.encode({"iss": "daybook", "sub": "1", "sid": "x", "exp": 9e9}, "k" * 40),
-        jwt.encode({"iss": "daybook", "sub": "1", "sid": "x", "exp": 9e9}, None, "none"),
+        jwt.encode({"iss": "daybook", "sub": "1", "sid": "x", "exp": 9e9}, "", "none"),
     ],
 )
 async def test_a_made_up_token_is_refused(server: Server, token: str) -> None:

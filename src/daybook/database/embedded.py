@@ -5,6 +5,7 @@ Only used, and only imported, when DATABASE_URL is empty.
 """
 
 import contextlib
+import gc
 import json
 import logging
 import subprocess
@@ -63,6 +64,7 @@ def _try_to_start(directory: Path) -> str | None:
             # The wheel tries the socket's path with a socket that it forgets to close.
             warnings.simplefilter("ignore", ResourceWarning)
             get_server(directory)
+            gc.collect()
     except (subprocess.SubprocessError, AssertionError, OSError, psutil.Error) as error:
         # AssertionError is the wheel's answer to a postmaster.pid that is half written; SubprocessError comes
         # while the backends of a killed server still hold its memory.

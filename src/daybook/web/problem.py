@@ -120,7 +120,7 @@ def document_problems(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
 
 
-@router.get("/problems/{code}", responses={404: problems(NotFound)[404]})
+@router.get("/problems/{code}", responses=problems(NotFound))
 async def get_problem_type(code: str) -> ProblemType:
     """What a problem's `type` means."""
     for error in _subclasses(DaybookError):

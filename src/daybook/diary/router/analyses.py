@@ -13,9 +13,10 @@ from daybook.web.session import Now, ReadSession, WriteSessions
 router = APIRouter()
 
 
+# The caller comes first: dependencies are solved in order, and a photo is not read for who may not send one.
 @router.post("/analyze/food", responses=problems(*ANALYSIS_ERRORS), openapi_extra=PHOTO_BODY)
 async def analyze_food(
-    sent: SentPhoto, caller: DiaryWriter, sessions: WriteSessions, desk: Desk, now: Now
+    caller: DiaryWriter, sent: SentPhoto, sessions: WriteSessions, desk: Desk, now: Now
 ) -> FoodAnalysis:
     """What is on the plate. Nothing is logged; the answer can be sent to /api/log/food as it is."""
     return await analyses.food(sessions, desk, caller, sent, now)
@@ -23,7 +24,7 @@ async def analyze_food(
 
 @router.post("/analyze/exercise", responses=problems(*ANALYSIS_ERRORS), openapi_extra=PHOTO_BODY)
 async def analyze_exercise(
-    sent: SentPhoto, caller: DiaryWriter, sessions: WriteSessions, desk: Desk, now: Now
+    caller: DiaryWriter, sent: SentPhoto, sessions: WriteSessions, desk: Desk, now: Now
 ) -> ExerciseAnalysis:
     """Which exercise a photo or screenshot shows. The answer can be sent to /api/log/exercise as it is."""
     return await analyses.exercise(sessions, desk, caller, sent, now)

@@ -71,11 +71,11 @@ async def _sent_photo(request: Request) -> bytes:
     """Return the photo of a request, whichever way it was sent."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == "multipart/form-data":
-        form = await request.form(max_files=1, max_fields=20)
-        photo = form.get("photo")
-        if not isinstance(photo, UploadFile):
-            raise InvalidInput("The form has no file called photo.")
-        return await photo.read()
+        async with request.form(max_files=1, max_fields=20) as form:
+            photo = form.get("photo")
+            if not isinstance(photo, UploadFile):
+                raise InvalidInput("The form has no file called photo.")
+            return await photo.read()
     if media_type == "application/json":
         # Megabytes of JSON and base64 take a while: not on the event loop.
         return await asyncio.to_thread(_from_json, await request.body())

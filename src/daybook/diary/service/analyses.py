@@ -15,8 +15,7 @@ from uuid_utils.compat import uuid7
 from daybook.accounts.caller import Caller
 from daybook.diary import queries
 from daybook.diary.errors import AnalysisBudgetUsedUp
-from daybook.diary.findings import Analysis as ModelAnswer
-from daybook.diary.findings import ExerciseFindings, FoodFindings, PhotoAnalyzer
+from daybook.diary.findings import ExerciseFindings, FoodFindings, ModelAnswer, PhotoAnalyzer
 from daybook.diary.models import Analysis
 from daybook.diary.photo_store import PhotoStore
 from daybook.diary.photos import PhotoPreparer, PreparedPhoto
@@ -61,7 +60,7 @@ async def food(sessions: Sessions, desk: PhotoDesk, caller: Caller, sent: bytes,
     found = FoodFindings.model_validate(answered.result)
     return FoodAnalysis(
         is_healthy=found.is_healthy,
-        ingredients=[one.model_dump() for one in found.ingredients],
+        ingredients=found.ingredients,
         estimated_calories=found.estimated_calories,
         meal_type=found.meal_type,
         date=answered.today,

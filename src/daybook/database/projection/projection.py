@@ -1,0 +1,231 @@
+"""The projection itself: what is declared, the statements it becomes, and the ways to run them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
+from uuid import UUID
+
+import sqlalchemy as sa
+from pydantic import BaseModel, TypeAdapter
+from sqlalchemy import BindParameter, ColumnElement, Select, bindparam
+from sqlalchemy.sql import operators
+from sqlalchemy.sql.elements import UnaryExpression
+
+from daybook.database.projection.json_columns import DIALECT, ProjectionError
+from daybook.database.projection.schema_select import schema_rows
+from daybook.database.reader import Reader
+
+SchemaT = TypeVar("SchemaT", bound=BaseModel)
+Shape = Literal["array", "object", "page"]
+
+
+@dataclass(frozen=True, slots=True)
+class KeysetPage:
+    """Some items of a list, and where it goes on."""
+
+    items: bytes
+    """A JSON array."""
+    next_key: tuple[object, ...] | None
+    """The sort key of the last item, to be given as `after` for more; None at the end of the list."""
+
+
+class Projection(Generic[SchemaT]):
+    """A response schema over a mapped class.
+
+    `where` are criteria over the class's attributes, their parameters (`bindparam("user_id")`) required at each
+    call. `optional` ones hold only in calls that give their parameters something other than None. `order_by` is
+    the order of lists, and the key of keyset pages. Raises ProjectionError, naming the field and what to do, for
+    whatever cannot be compiled.
+    """
+
+    def __init__(
+        self,
+        schema: type[SchemaT],
+        mapped: type[Any],
+        *,
+        where: Sequence[ColumnElement[bool]] = (),
+        optional: Sequence[ColumnElement[bool]] = (),
+        order_by: Sequence[ColumnElement[Any]] = (),
+    ) -> None:
+        self.schema = schema
+        self.mapped = mapped
+        self._where = tuple(where)
+        self._optional = tuple(optional)
+        self._order_by = tuple(order_by)
+        self._adapter = TypeAdapter(list[schema])  # type: ignore[valid-type]  # a schema known at run time only
+        self._statements: dict[object, _Statement] = {}
+        # All of it is compiled once here, so that what is wrong shows at import.
+        everything = self._compile("array", by_alias=True, criteria=(*self._where, *self._optional))
+        self._parameters = {parameter.name for parameter in everything.parameters}
+        self._switches = tuple(_parameter_names(criterion) for criterion in self._optional)
+
+    async def json(self, reader: Reader, /, **parameters: object) -> bytes:
+        """Return all rows as a JSON array."""
+        [(body,)] = await self._run(reader, "array", parameters)
+        return bytes(body)
+
+    async def json_or_none(self, reader: Reader, /, **parameters: object) -> bytes | None:
+        """Return the first row as a JSON object, None when there is none."""
+        rows = await self._run(reader, "object", parameters)
+        return bytes(rows[0][0]) if rows else None
+
+    async def page(
+        self, reader: Reader, /, *, limit: int, after: Sequence[object] | None = None, **parameters: object
+    ) -> KeysetPage:
+        """Return up to `limit` rows that follow the sort key `after`, those from the start without it."""
+        parameters["limit"] = limit
+        if after is not None:
+            if len(after) != len(self._order_by):
+                raise ProjectionError(f"{self}: `after` takes {len(self._order_by)} values, the sort key of a row")
+            parameters.update(zip(_after_names(self._order_by), after, strict=True))
+        [(items, more, *key)] = await self._run(reader, "page", parameters, after=after is not None)
+        return KeysetPage(bytes(items or b"[]"), tuple(map(_plain, key)) if more else None)
+
+    async def objects(self, reader: Reader, /, **parameters: object) -> list[SchemaT]:
+        """Return all rows as instances of the schema, for rules that look at them; slower than `json`.
+
+        Raises pydantic.ValidationError for rows that the schema does not take.
+        """
+        [(body,)] = await self._run(reader, "array", parameters, by_alias=False)
+        return self._adapter.validate_json(body, by_alias=False, by_name=True)
+
+    def sql(self, **parameters: object) -> str:
+        """Return the statement that `json` runs when it is given these parameters: to read, or to EXPLAIN."""
+        return self._statement("array", parameters, by_alias=True, after=False).sql
+
+    def __repr__(self) -> str:
+        """Say what is projected onto what."""
+        return f"Projection({self.schema.__name__}, {self.mapped.__name__})"
+
+    async def _run(
+        self,
+        reader: Reader,
+        shape: Shape,
+        parameters: Mapping[str, object],
+        *,
+        by_alias: bool = True,
+        after: bool = False,
+    ) -> list[Any]:
+        statement = self._statement(shape, parameters, by_alias=by_alias, after=after)
+        return await reader.fetch(statement.sql, [one.take(parameters, self) for one in statement.parameters])
+
+    def _statement(
+        self, shape: Shape, parameters: Mapping[str, object], *, by_alias: bool, after: bool
+    ) -> "_Statement":
+        """Return the statement with those criteria only that are asked for, so that each has a plan of its own."""
+        given = tuple(all(parameters.get(name) is not None for name in names) for names in self._switches)
+        variant = (shape, by_alias, after, given)
+        statement = self._statements.get(variant)
+        if statement is None:
+            criteria = [*self._where, *(one for one, wanted in zip(self._optional, given, strict=True) if wanted)]
+            if after:
+                criteria.append(self._after())
+            statement = self._statements[variant] = self._compile(shape, by_alias=by_alias, criteria=criteria)
+        if unknown := parameters.keys() - self._parameters - statement.names:
+            raise ProjectionError(f"{self} has no parameter {', '.join(sorted(unknown))}")
+        return statement
+
+    def _compile(self, shape: Shape, *, by_alias: bool, criteria: Sequence[ColumnElement[bool]]) -> "_Statement":
+        row, source = schema_rows(self.schema, self.mapped, by_alias=by_alias)
+        rows = sa.select(row).select_from(source).where(*criteria).order_by(*self._order_by)
+        if shape == "array":
+            return _Statement.of(sa.select(_json(sa.func.array_to_json(sa.func.array(rows.scalar_subquery())))))
+        if shape == "object":
+            return _Statement.of(rows.with_only_columns(_json(sa.func.row_to_json(row))).limit(1))
+        return _Statement.of(self._page(rows, row))
+
+    def _page(self, rows: Select[Any], row: ColumnElement[Any]) -> Select[Any]:
+        """One row more than asked for tells whether the list goes on."""
+        limit = bindparam("limit", type_=sa.Integer)
+        keys = [_column(one).label(f"key_{number}") for number, one in enumerate(self._sort_key())]
+        page = rows.with_only_columns(sa.func.row_to_json(row).label("item"), *keys).limit(limit + sa.literal_column("1")).subquery("page")
+        items = sa.func.array_agg(page.c.item, type_=sa.ARRAY(sa.JSON))[sa.literal_column("1") : limit]
+        last = [sa.func.array_agg(page.c[key.name], type_=sa.ARRAY(key.type))[limit] for key in keys]
+        return sa.select(_json(sa.func.array_to_json(items)), sa.func.count() > limit, *last)
+
+    def _after(self) -> ColumnElement[bool]:
+        """A comparison of rows, which one range of an index answers."""
+        columns = [_column(one) for one in self._sort_key()]
+        names = _after_names(self._order_by)
+        values = [bindparam(name, type_=one.type) for name, one in zip(names, columns, strict=True)]
+        row = sa.tuple_(*columns)
+        return row < sa.tuple_(*values) if _descends(self._order_by[0]) else row > sa.tuple_(*values)
+
+    def _sort_key(self) -> tuple[ColumnElement[Any], ...]:
+        """Return `order_by`, once it is known to be the key of keyset pages."""
+        columns = [_column(one) for one in self._order_by]
+        primary_key = sa.inspect(self.mapped).primary_key
+        if len({_descends(one) for one in self._order_by}) != 1:
+            raise ProjectionError(f"{self}: the `order_by` of a page goes one way: all ascending, or all descending")
+        if any(getattr(one, "nullable", True) for one in columns):
+            raise ProjectionError(f"{self}: a page cannot be ordered by a column that may be null")
+        if not all(any(key.shares_lineage(one) for one in columns) for key in primary_key):
+            raise ProjectionError(f"{self}: the `order_by` of a page ends with the primary key, or rows get lost")
+        return self._order_by
+
+
+@dataclass(frozen=True, slots=True)
+class _Parameter:
+    name: str
+    required: bool
+    value: object
+    """What a literal in a criterion stands for."""
+    process: Callable[[Any], Any] | None
+
+    def take(self, given: Mapping[str, object], projection: object) -> object:
+        value = given.get(self.name, self.value)
+        if value is None and self.required:
+            raise ProjectionError(f"{projection} is missing its parameter {self.name!r}")
+        return self.process(value) if self.process else value
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    sql: str
+    parameters: tuple[_Parameter, ...]
+    """In the order of the placeholders."""
+    names: frozenset[str]
+
+    @classmethod
+    def of(cls, select: Select[Any]) -> "_Statement":
+        compiled = select.compile(dialect=DIALECT)
+        parameters = [_parameter(name, compiled.binds[name]) for name in compiled.positiontup or ()]
+        return cls(str(compiled), tuple(parameters), frozenset(one.name for one in parameters))
+
+
+def _parameter(name: str, bind: BindParameter[Any]) -> _Parameter:
+    if bind.expanding:
+        raise ProjectionError(
+            f"The parameter {name!r} is an IN list, whose statement depends on its length. "
+            "Write column == any_(bindparam(..., type_=ARRAY(...)))."
+        )
+    return _Parameter(name, bind.required, bind.value, bind.type.dialect_impl(DIALECT).bind_processor(DIALECT))
+
+
+def _parameter_names(criterion: ColumnElement[bool]) -> tuple[str, ...]:
+    names = [one.key for one in sa.sql.visitors.iterate(criterion) if isinstance(one, BindParameter) and one.required]
+    if not names:
+        raise ProjectionError(f"The optional criterion {criterion} has no parameter; put it into `where`.")
+    return tuple(names)
+
+
+def _json(value: ColumnElement[Any]) -> ColumnElement[bytes]:
+    """As bytes, which the driver need neither decode nor Python encode again."""
+    return sa.func.convert_to(sa.cast(value, sa.Text), sa.literal_column("'UTF8'"))
+
+
+def _column(order: ColumnElement[Any]) -> ColumnElement[Any]:
+    return order.element if isinstance(order, UnaryExpression) else order
+
+
+def _descends(order: ColumnElement[Any]) -> bool:
+    return isinstance(order, UnaryExpression) and order.modifier is operators.desc_op
+
+
+def _after_names(order_by: Sequence[object]) -> list[str]:
+    return [f"after_{number}" for number in range(len(order_by))]
+
+
+def _plain(value: object) -> object:
+    """The driver's UUID is a subclass that JSON encoders do not know."""
+    return UUID(int=value.int) if isinstance(value, UUID) else value

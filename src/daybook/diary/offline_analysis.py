@@ -1,0 +1,72 @@
+"""The analyzer of a machine without a key: it looks at a picture's colors, says no more than they tell, and says so."""
+
+import asyncio
+import colorsys
+import io
+
+from daybook.diary.errors import NothingRecognised
+from daybook.diary.findings import ExerciseFindings, FoodFindings, ModelAnswer, Usage
+from daybook.diary.schemas import Ingredient
+from daybook.diary.vocabulary import IngredientColor
+
+NAMES = {
+    IngredientColor.GREEN: "something green, perhaps vegetables",
+    IngredientColor.RED: "something red, perhaps meat or fish",
+    IngredientColor.TEAL: "something pale or brown, perhaps grains, dairy or sauce",
+}
+ENOUGH = 0.08
+"""The share of a picture from which a color is named."""
+
+
+class OfflineAnalyzer:
+    """Names what is green, red or neither. Never estimates calories, and cannot tell exercise from colors."""
+
+    model = "offline"
+    prompt_version = "colors-1"
+
+    async def food(self, photo: bytes) -> ModelAnswer[FoodFindings]:
+        """Return the colors on the plate, the largest first; NothingRecognised in a picture of one color."""
+        shares = await asyncio.to_thread(_shares, photo)
+        found = sorted(((share, color) for color, share in shares.items() if share >= ENOUGH), reverse=True)
+        if not found:
+            raise NothingRecognised("The picture is all of one color; there is nothing in it to log.")
+        ingredients = [Ingredient(name=NAMES[color], color=color) for _, color in found]
+        healthy = shares[IngredientColor.GREEN] >= shares[IngredientColor.RED]
+        return ModelAnswer(FoodFindings(is_healthy=healthy, ingredients=ingredients), Usage())
+
+    async def exercise(self, photo: bytes) -> ModelAnswer[ExerciseFindings]:
+        """Return that it is exercise: what the person says it is, when they sent it to be looked at as that."""
+        if not await asyncio.to_thread(_shares, photo):
+            raise NothingRecognised("The picture is all of one color; there is nothing in it to log.")
+        return ModelAnswer(ExerciseFindings(exercise_type="exercise"), Usage())
+
+    async def close(self) -> None:
+        """There is nothing to let go."""
+
+
+def _shares(photo: bytes) -> dict[IngredientColor, float]:
+    """Return how much of the picture each color takes (0 to 1); nothing for a picture of one color."""
+    from PIL import Image, ImageStat  # noqa: PLC0415 - Pillow is loaded at first use
+
+    with Image.open(io.BytesIO(photo)) as image:
+        small = image.convert("RGB").resize((48, 48))
+    if max(ImageStat.Stat(small).stddev) < 4:
+        return {}
+    counts = dict.fromkeys(IngredientColor, 0)
+    pixels = small.tobytes()
+    for at in range(0, len(pixels), 3):
+        color = _color(pixels[at], pixels[at + 1], pixels[at + 2])
+        if color is not None:
+            counts[color] += 1
+    return {color: count / (len(pixels) // 3) for color, count in counts.items()}
+
+
+def _color(red: int, green: int, blue: int) -> IngredientColor | None:
+    hue, saturation, value = colorsys.rgb_to_hsv(red / 255, green / 255, blue / 255)
+    if value < 0.12:
+        return None  # shadow
+    if saturation > 0.2 and 0.17 < hue < 0.5:
+        return IngredientColor.GREEN
+    if saturation > 0.45 and (hue < 0.04 or hue > 0.92):
+        return IngredientColor.RED
+    return IngredientColor.TEAL

@@ -1,0 +1,48 @@
+"""The analyzer that only sees colors."""
+
+from pathlib import Path
+
+import pytest
+
+from daybook.diary.errors import NothingRecognised
+from daybook.diary.offline_analysis import OfflineAnalyzer
+from daybook.diary.photos import PhotoPreparer
+from daybook.diary.vocabulary import IngredientColor
+from tests.fixtures.pictures import jpeg
+
+COFFEE = Path(__file__).parents[2] / "docs/images/coffee.jpg"
+GREEN, RED, BEIGE, BLACK = (40, 160, 60), (190, 30, 30), (222, 196, 150), (5, 5, 5)
+
+
+@pytest.mark.parametrize(
+    ("colors", "found", "healthy"),
+    [
+        ((GREEN, GREEN, BEIGE, BLACK), [IngredientColor.GREEN, IngredientColor.TEAL], True),
+        ((RED, RED, BEIGE, BLACK), [IngredientColor.RED, IngredientColor.TEAL], False),
+        ((BEIGE, BEIGE, BEIGE, BLACK), [IngredientColor.TEAL], True),
+    ],
+)
+async def test_colors_are_named_the_largest_first(
+    colors: tuple[tuple[int, int, int], ...], found: list[IngredientColor], healthy: bool
+) -> None:
+    findings = (await OfflineAnalyzer().food(jpeg((200, 200), colors))).findings
+    assert [one.color for one in findings.ingredients] == found
+    assert findings.is_healthy is healthy
+    assert findings.estimated_calories is None
+
+
+async def test_a_blank_picture_holds_nothing() -> None:
+    blank = jpeg((200, 200), (BEIGE, BEIGE, BEIGE, BEIGE))
+    with pytest.raises(NothingRecognised):
+        await OfflineAnalyzer().food(blank)
+    with pytest.raises(NothingRecognised):
+        await OfflineAnalyzer().exercise(blank)
+
+
+async def test_the_sample_photo_is_a_sensible_meal() -> None:
+    preparer = PhotoPreparer()
+    photo = await preparer.prepare(COFFEE.read_bytes())
+    await preparer.close()
+    findings = (await OfflineAnalyzer().food(photo.data)).findings
+    assert IngredientColor.TEAL in {one.color for one in findings.ingredients}
+    assert (await OfflineAnalyzer().exercise(photo.data)).findings.exercise_type == "exercise"

@@ -1,0 +1,143 @@
+"""Who may call what: every route of the application, against everybody who may not.
+
+A new route fails `test_every_route_is_in_the_table` until it has its line here.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+
+from daybook.accounts.caller import GRANTABLE_SCOPES, Scope
+from daybook.app import create_app
+from daybook.settings import Settings
+from tests.fixtures.pictures import jpeg
+from tests.fixtures.server import Person, Server
+
+PUBLIC = {
+    "GET /healthz",
+    "GET /readyz",
+    "GET /problems/{code}",
+    "POST /api/users",
+    "POST /api/users/login",
+    "POST /api/users/token",
+    "POST /api/users/token/refresh",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a route asks of its caller, and a request that it would otherwise answer."""
+
+    scope: Scope
+    body: Any = None
+    another_owns: str | None = None
+    """The key in `belongings` of the id in the path."""
+
+
+ROUTES = {
+    "POST /api/users/logout": Case(Scope.ACCOUNT_WRITE),
+    "GET /api/users/me": Case(Scope.ACCOUNT_READ),
+    "PATCH /api/users/me": Case(Scope.ACCOUNT_WRITE, {"username": "x"}),
+    "DELETE /api/users/me": Case(Scope.ACCOUNT_WRITE),
+    "GET /api/users/me/sessions": Case(Scope.ACCOUNT_READ),
+    "DELETE /api/users/me/sessions/{session_id}": Case(Scope.ACCOUNT_WRITE, another_owns="session"),
+    "GET /api/users/me/tokens": Case(Scope.ACCOUNT_READ),
+    "POST /api/users/me/tokens": Case(Scope.ACCOUNT_WRITE, {"name": "x", "scopes": ["diary:read"]}),
+    "DELETE /api/users/me/tokens/{token_id}": Case(Scope.ACCOUNT_WRITE, another_owns="token"),
+    "POST /api/log/food": Case(Scope.DIARY_WRITE, {}),
+    "POST /api/log/food/photo": Case(Scope.DIARY_WRITE),
+    "GET /api/log/food": Case(Scope.DIARY_READ),
+    "GET /api/log/food/today": Case(Scope.DIARY_READ),
+    "GET /api/log/food/{log_id}": Case(Scope.DIARY_READ, another_owns="food"),
+    "PATCH /api/log/food/{log_id}": Case(Scope.DIARY_WRITE, {"note": "x"}, another_owns="food"),
+    "DELETE /api/log/food/{log_id}": Case(Scope.DIARY_WRITE, another_owns="food"),
+    "POST /api/log/exercise": Case(Scope.DIARY_WRITE, {"exerciseType": "x"}),
+    "GET /api/log/exercise": Case(Scope.DIARY_READ),
+    "GET /api/log/exercise/today": Case(Scope.DIARY_READ),
+    "GET /api/log/exercise/{log_id}": Case(Scope.DIARY_READ, another_owns="exercise"),
+    "PATCH /api/log/exercise/{log_id}": Case(Scope.DIARY_WRITE, {"note": "x"}, another_owns="exercise"),
+    "DELETE /api/log/exercise/{log_id}": Case(Scope.DIARY_WRITE, another_owns="exercise"),
+    "POST /api/analyze/food": Case(Scope.DIARY_WRITE),
+    "POST /api/analyze/exercise": Case(Scope.DIARY_WRITE),
+    "GET /api/analyses": Case(Scope.DIARY_READ),
+    "GET /api/photos/{photo_id}": Case(Scope.DIARY_READ, another_owns="photo"),
+}
+OWNED = [route for route, case in ROUTES.items() if case.another_owns]
+
+
+def routes_of(app: FastAPI) -> set[str]:
+    """Return every route that the OpenAPI document shows, as METHOD path."""
+    return {
+        f"{method} {context.path}"
+        for context in iter_route_contexts(app.routes)
+        if context.include_in_schema and context.methods
+        for method in context.methods
+    }
+
+
+async def belongings(person: Person) -> dict[str, Any]:
+    """Make one of everything that has an id, and return the ids."""
+    client = person.client
+    photo = {"photo": ("x.jpg", jpeg((64, 64)), "image/jpeg")}
+    analysis = (await client.post("/api/analyze/food", files=photo)).json()
+    return {
+        "food": (await client.post("/api/log/food", json={})).json()["id"],
+        "exercise": (await client.post("/api/log/exercise", json={"exerciseType": "walk"})).json()["id"],
+        "token": (await client.post("/api/users/me/tokens", json={"name": "x", "scopes": ["diary:read"]})).json()["id"],
+        "session": (await client.get("/api/users/me/sessions")).json()[0]["id"],
+        "photo": analysis["photoId"],
+    }
+
+
+def request_of(route: str, item: Any = "01920000-0000-7000-8000-000000000000") -> dict[str, Any]:
+    """Return a request of this route, its id filled in."""
+    method, path = route.split()
+    before, _, after = path.partition("{")
+    if "token_id" in after and isinstance(item, str):
+        item = 1
+    url = before + (str(item) if after else "")
+    request = {"method": method, "url": url}
+    case = ROUTES[route]
+    return request if case.body is None else request | {"json": case.body}
+
+
+def test_every_route_is_in_the_table() -> None:
+    assert routes_of(create_app(Settings(_env_file=None))) == PUBLIC | set(ROUTES)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+async def test_no_token_is_401(server: Server, route: str) -> None:
+    async with server.client() as nobody:
+        refused = await nobody.request(**request_of(route))
+    assert refused.status_code == 401
+    assert refused.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("route", ROUTES)
+async def test_a_token_without_the_scope_is_403(server: Server, mina: Person, route: str) -> None:
+    scopes = sorted(GRANTABLE_SCOPES - {ROUTES[route].scope})
+    made = await mina.client.post("/api/users/me/tokens", json={"name": "x", "scopes": scopes})
+    async with server.client(made.json()["token"]) as script:
+        refused = await script.request(**request_of(route))
+    assert refused.status_code == 403, refused.text
+    assert refused.json()["type"] == "/problems/forbidden"
+
+
+@pytest.mark.parametrize("route", OWNED)
+async def test_another_persons_row_is_404(mina: Person, juno: Person, route: str) -> None:
+    owned = await belongings(juno)
+    request = request_of(route, owned[str(ROUTES[route].another_owns)])
+    refused = await mina.client.request(**request)
+    assert refused.status_code == 404, refused.text
+    allowed = await juno.client.request(**request)
+    assert allowed.status_code in {200, 204}, allowed.text
+
+
+@pytest.mark.parametrize("path", ["/api/log/food", "/api/log/food/today", "/api/log/exercise", "/api/analyses"])
+async def test_lists_hold_nothing_of_another(mina: Person, juno: Person, path: str) -> None:
+    await belongings(juno)
+    shown = (await mina.client.get(path)).json()
+    assert shown in ([], {"items": [], "nextCursor": None})

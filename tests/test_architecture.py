@@ -1,0 +1,52 @@
+"""The import contracts hold, and a violation is noticed."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def lint_imports(checkout: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [Path(sys.executable).parent / "lint-imports", "--no-cache"],
+        cwd=checkout,
+        env={"PYTHONPATH": str(checkout / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of the source that may be spoilt."""
+    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("accounts/service/people.py", "import fastapi"),
+        ("database/engine.py", "import daybook.accounts.models"),
+        ("accounts/models.py", "import daybook.diary.models"),
+        ("diary/queries.py", "import daybook.diary.service.food"),
+        ("diary/router/food.py", "import sqlalchemy"),
+        ("diary/service/food.py", "import google.genai"),
+        ("utils.py", "import json"),
+    ],
+)
+def test_a_planted_violation_breaks_a_contract(checkout: Path, module: str, line: str) -> None:
+    path = checkout / "src/daybook" / module
+    path.write_text(f"{line}\n{path.read_text() if path.exists() else ''}")
+    assert lint_imports(checkout).returncode != 0
+
+
+def test_the_contracts_hold(checkout: Path) -> None:
+    done = lint_imports(checkout)
+    assert done.returncode == 0, done.stdout

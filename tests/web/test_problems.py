@@ -1,0 +1,135 @@
+"""Whatever goes wrong, a client is told as application/problem+json."""
+
+import json
+from typing import Any
+
+import httpx2
+import pytest
+
+from daybook.web.problem import MEDIA_TYPE
+from tests.fixtures.server import Person
+
+
+def problem(response: httpx2.Response) -> dict[str, Any]:
+    """Return the problem of this answer, having checked its form."""
+    assert response.headers["content-type"] == MEDIA_TYPE
+    body: dict[str, Any] = response.json()
+    assert body["status"] == response.status_code
+    assert {"type", "title", "status", "detail"} <= set(body)
+    return body
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nothing/here", 404),
+        ("PUT", "/api/users", 405),
+        ("GET", "/api/log/food/%00", 401),
+        ("GET", "/problems/unheard-of", 404),
+    ],
+)
+async def test_what_the_framework_refuses(anyone: httpx2.AsyncClient, method: str, path: str, status: int) -> None:
+    response = await anyone.request(method, path)
+    assert response.status_code == status
+    problem(response)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"{", 400),
+        (b"[" * 100_000, 400),
+        (b"\xff\xfe", 400),
+        (b"[]", 422),
+        (b'"text"', 422),
+        (b"", 422),
+        (b"x" * 1_000_001, 413),
+    ],
+)
+async def test_bodies_that_cannot_be_read(mina: Person, body: bytes, status: int) -> None:
+    response = await mina.client.post("/api/log/food", content=body, headers={"Content-Type": "application/json"})
+    assert response.status_code == status
+    problem(response)
+
+
+async def test_an_undeclared_body_is_counted_while_it_arrives(mina: Person) -> None:
+    async def endless() -> Any:
+        for _ in range(40):
+            yield b" " * 50_000
+
+    response = await mina.client.post("/api/log/food", content=endless(), headers={"Content-Type": "application/json"})
+    assert response.status_code == 413
+    problem(response)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"limit": "0"},
+        {"limit": "201"},
+        {"limit": "x"},
+        {"limit": str(10**30)},
+        {"from": "yesterday"},
+        {"from": "99999-01-01"},
+        {"cursor": "\x00"},
+        {"cursor": "x" * 501},
+    ],
+)
+async def test_queries_that_cannot_be_used(mina: Person, query: dict[str, str]) -> None:
+    response = await mina.client.get("/api/log/food", params=query)
+    assert response.status_code == 422
+    assert problem(response)["errors"][0]["loc"] == ["query", next(iter(query))]
+
+
+@pytest.mark.parametrize("token_id", ["0", "-1", str(2**63), "x", "1" * 5000, "%00"])
+async def test_ids_that_cannot_be(mina: Person, token_id: str) -> None:
+    response = await mina.client.delete(f"/api/users/me/tokens/{token_id}")
+    assert response.status_code == 422
+    problem(response)
+
+
+async def test_what_was_sent_is_not_repeated(anyone: httpx2.AsyncClient) -> None:
+    response = await anyone.post("/api/users", json={"email": "x", "password": "hunter2", "username": "x"})
+    assert "hunter2" not in response.text
+
+
+async def test_a_problems_type_explains_itself(anyone: httpx2.AsyncClient) -> None:
+    refused = problem(await anyone.get("/api/users/me"))
+    explained = (await anyone.get(refused["type"])).json()
+    assert (explained["type"], explained["status"]) == ("/problems/unauthenticated", 401)
+    assert explained["meaning"]
+
+
+async def test_every_answer_has_a_request_id(anyone: httpx2.AsyncClient) -> None:
+    given = {"X-Request-ID": "0123456789abcdef0123456789abcdef"}
+    assert (await anyone.get("/nothing", headers=given)).headers["X-Request-ID"] == given["X-Request-ID"]
+    assert (await anyone.get("/healthz")).headers["X-Request-ID"]
+
+
+async def test_the_openapi_document_is_whole(anyone: httpx2.AsyncClient) -> None:
+    document = (await anyone.get("/openapi.json")).json()
+    operations = [
+        (path, method, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+    ids = [operation["operationId"] for _, _, operation in operations]
+    assert len(ids) == len(set(ids))
+    for path, method, operation in operations:
+        assert operation["summary"], (path, method)
+        if path.startswith("/api"):
+            assert operation["description"], (path, method)
+            assert MEDIA_TYPE in operation["responses"]["422"]["content"], (path, method)
+    assert "HTTPValidationError" not in json.dumps(document["paths"])
+    defined = document["components"]["schemas"]
+    for reference in set(_references(document)):
+        assert reference.removeprefix("#/components/schemas/") in defined
+
+
+def _references(node: Any) -> list[str]:
+    if isinstance(node, dict):
+        own = [node["$ref"]] if isinstance(node.get("$ref"), str) else []
+        return own + [one for value in node.values() for one in _references(value)]
+    if isinstance(node, list):
+        return [one for value in node for one in _references(value)]
+    return []
