@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 # Installs go by the lock files alone: every wheel by its hash, the project itself without any download.
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --no-deps
 
-.PHONY: help run test check format migrate revision lock clean
+# Every command is a name, not a file.
+.PHONY: bench-analyses help run test check format migrate revision lock clean
 
 help:  ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/runtime: requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -27,6 +28,9 @@ run: $(VENV)/runtime  ## Serve on http://127.0.0.1:8000 with a database of its o
 
 test: $(VENV)/development  ## Run the tests on a real PostgreSQL (TESTS="tests/diary -x" for some)
 	@$(BIN)/python -m pytest $(TESTS)
+
+bench-analyses: $(VENV)/development  ## Measure 100 photos at once on a pool of 2 connections
+	@$(BIN)/python -m benchmarks.analyses
 
 check: $(VENV)/development  ## Format, lint, types and import contracts, without changing anything
 	@$(BIN)/ruff format --check .

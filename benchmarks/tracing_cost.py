@@ -1,23 +1,30 @@
 """What tracing costs on a page of 50: python -m benchmarks.tracing_cost DATABASE_URL
 
-One process serves the same page off, with the recorder, with echo, and with both, in turn, round after round, so that
-what else the machine does meets all of them alike. Requests go through the application's ASGI interface, without a
-socket: HTTP's own cost would make the shares look smaller. Lines of the log are formatted and thrown away.
+Servers (uvicorn, one worker each) serve the same page: off, with the recorder, with its line in the log, with echo, and
+with all of it. They are asked in turn, round after round, so that what else the machine does meets all of them alike,
+and what is compared is the processor time that each has used for a request: what bounds the throughput of a worker.
+Lines of the log are formatted and thrown away.
 """
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import logging
 import os
+import socket
 import statistics
+import sys
 import time
 import tracemalloc
 from typing import Any
 
+import orjson
+import psutil
+import uvicorn
 from fastapi import FastAPI, Response
 from sqlalchemy import Column, ForeignKey, Table, make_url, select, text
-from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship, selectinload
 from sqlalchemy.pool import NullPool
 
@@ -25,8 +32,10 @@ from daybook.tracing import Recorder, TraceMiddleware, make_echo_readable
 
 NAME = "tracing_cost"
 PAGE = 50
-ROUNDS = 30
-REQUESTS = 20
+ROUNDS = 40
+CONNECTIONS = 4
+REQUESTS = 10
+WAYS = ("off", "recorder", "recorder, log", "echo", "recorder, log, echo")
 
 
 class Base(DeclarativeBase):
@@ -60,14 +69,11 @@ class Content(Base):
     tags: Mapped[list[Tag]] = relationship(secondary=content_tag, lazy="raise_on_sql")
 
 
-JSON_SQL = """
-SELECT coalesce(json_agg(json_build_object(
-  'id', c.id, 'url', c.url, 'title', c.title, 'description', c.description, 'tags', (SELECT json_agg(t.name) FROM tags t JOIN content_tag ct ON ct.tag_id = t.id WHERE ct.content_id = c.id))))::text
-FROM (SELECT * FROM contents ORDER BY id LIMIT $1) c
-"""
+CONTENTS_SQL = "SELECT id, url, title, description FROM contents ORDER BY id LIMIT $1"
+TAGS_SQL = "SELECT content_id, id, name FROM tags JOIN content_tag ON tag_id = id WHERE content_id = ANY($1)"
 
 
-def build(url: str, *, recorder: Recorder | None, echo: bool) -> tuple[FastAPI, AsyncEngine]:
+def build(url: str, *, recorder: Recorder | None, echo: bool) -> FastAPI:
     """The page as ORM entities and as one statement on the driver, traced or not."""
     traced: dict[str, Any] = {"poolclass": recorder.pool_class} if recorder is not None else {}
     sync: dict[str, Any] = {"sync_session_class": recorder.session_class} if recorder is not None else {}
@@ -85,36 +91,57 @@ def build(url: str, *, recorder: Recorder | None, echo: bool) -> tuple[FastAPI, 
             contents = (await session.scalars(statement)).all()
         return Response(str([(one.id, one.url, one.title, [tag.name for tag in one.tags]) for one in contents]))
 
+    async def fetch(driver: Any, sql: str, *parameters: Any) -> list[Any]:
+        if recorder is None:
+            return list(await driver.fetch(sql, *parameters))
+        with recorder.driver_statement(sql, parameters, connection=driver) as statement:
+            rows = list(await driver.fetch(sql, *parameters))
+            statement.rows = len(rows)
+        return rows
+
     @app.get("/driver")
     async def on_the_driver() -> Response:
         async with engine.connect() as connection:
-            driver: Any = (await connection.get_raw_connection()).driver_connection
-            if recorder is None:
-                body = await driver.fetchval(JSON_SQL, PAGE)
-            else:
-                with recorder.driver_statement(JSON_SQL, [PAGE], connection=driver) as statement:
-                    body = await driver.fetchval(JSON_SQL, PAGE)
-                    statement.rows = 1
-        return Response(body)
+            driver = (await connection.get_raw_connection()).driver_connection
+            contents = {row["id"]: {**row, "tags": []} for row in await fetch(driver, CONTENTS_SQL, PAGE)}
+            for row in await fetch(driver, TAGS_SQL, list(contents)):
+                contents[row["content_id"]]["tags"].append({"id": row["id"], "name": row["name"]})
+        return Response(orjson.dumps(list(contents.values())))
 
-    return app, engine
+    return app
 
 
-async def ask(app: FastAPI, path: str) -> None:
-    """One GET, as an ASGI server would make it."""
-    scope = {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
-        "path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "", "headers": [],
-        "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80),
-    }  # fmt: skip
+def serve(url: str, way: str) -> None:
+    """Serve on a free port, printed first, until terminated."""
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123 - it is no file
+        logging.basicConfig(level=logging.INFO, stream=nowhere, format="%(asctime)s %(levelname)s %(message)s")
+        logging.getLogger("sqlalchemy.engine.Engine").addHandler(logging.NullHandler())
+        make_echo_readable(color=False)
+        logging.getLogger("daybook.tracing").setLevel(logging.INFO if "log" in way else logging.WARNING)
+        app = build(url, recorder=Recorder() if "recorder" in way else None, echo="echo" in way)
+        # Of a socket whose protocol is not named, asyncio would not know that it may turn Nagle's delays off.
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+            listener.bind(("127.0.0.1", 0))
+            print(listener.getsockname()[1], flush=True)
+            uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False)).run(sockets=[listener])
 
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
 
-    async def send(message: Any) -> None:
-        assert message.get("status", 200) == 200
+async def load(port: int, path: str) -> None:
+    """Ask for the page REQUESTS times on each of some connections at once."""
+    request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
-    await app(scope, receive, send)
+    async def one() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(REQUESTS):
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert b" 200 " in head.partition(b"\r\n")[0]
+            length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+            await reader.readexactly(length)
+        writer.close()
+        await writer.wait_closed()
+
+    await asyncio.gather(*(one() for _ in range(CONNECTIONS)))
 
 
 async def prepare(server: str) -> str:
@@ -136,28 +163,33 @@ async def prepare(server: str) -> str:
 
 
 async def measure(url: str) -> None:
-    """Print each way's time for a request, and its cost over off."""
-    ways = {
-        "off": build(url, recorder=None, echo=False),
-        "recorder": build(url, recorder=Recorder(), echo=False),
-        "echo": build(url, recorder=None, echo=True),
-        "recorder + echo": build(url, recorder=Recorder(), echo=True),
-    }
-    for path, what in (("/orm", "entities, selectinload"), ("/driver", "one JSON statement on the driver")):
-        times: dict[str, list[float]] = {name: [] for name in ways}
-        for _ in range(ROUNDS):
-            for name, (app, _engine) in ways.items():
-                await ask(app, path)
-                started = time.process_time()
-                for _request in range(REQUESTS):
-                    await ask(app, path)
-                times[name].append((time.process_time() - started) / REQUESTS * 1e3)
-        print(f"\npage of {PAGE}, {what}")
-        for name, measured in times.items():
-            over = [one / off - 1 for one, off in zip(measured, times["off"], strict=True)]
-            print(f"  {name:16} {statistics.median(measured):7.3f} ms   {statistics.median(over):+7.1%}")
-    for _app, engine in ways.values():
-        await engine.dispose()
+    """Print each way's processor time and throughput, and its cost over off."""
+    command = [sys.executable, "-m", "benchmarks.tracing_cost", url, "--serve"]
+    async with contextlib.AsyncExitStack() as stack:
+        servers = {}
+        for way in WAYS:
+            server = await asyncio.create_subprocess_exec(*command, way, stdout=asyncio.subprocess.PIPE)
+            stack.push_async_callback(server.wait)
+            stack.callback(server.terminate)
+            assert server.stdout is not None
+            servers[way] = (int(await server.stdout.readline()), psutil.Process(server.pid))
+        for path, what in (("/orm", "entities, selectinload"), ("/driver", "two statements on the driver, orjson")):
+            for port, _ in servers.values():
+                await load(port, path)
+            used = dict.fromkeys(WAYS, 0.0)
+            speed: dict[str, list[float]] = {way: [] for way in WAYS}
+            for _ in range(ROUNDS):
+                for way, (port, process) in servers.items():
+                    before, started = sum(process.cpu_times()[:2]), time.perf_counter()
+                    await load(port, path)
+                    speed[way].append(REQUESTS * CONNECTIONS / (time.perf_counter() - started))
+                    used[way] += sum(process.cpu_times()[:2]) - before
+            print(f"\npage of {PAGE}, {what}")
+            for way in WAYS:
+                each = used[way] / ROUNDS / REQUESTS / CONNECTIONS * 1000
+                over = used[way] / used["off"] - 1
+                fast = statistics.median(speed[way])
+                print(f"  {way:20} {each:6.2f} ms of processor  {over:+6.1%}  {fast:6.0f} requests/s")
 
 
 async def memory() -> None:
@@ -178,19 +210,18 @@ async def memory() -> None:
     tracemalloc.stop()
 
 
-async def main() -> None:
-    """Measure, with the log going nowhere."""
+def main() -> None:
+    """Measure, or be one of the servers that are measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("database_url", help="of a server on which a database may be made, postgresql+asyncpg://...")
-    server = parser.parse_args().database_url
-    with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: ASYNC230, PTH123 - it is no file
-        logging.basicConfig(level=logging.INFO, stream=nowhere, format="%(asctime)s %(levelname)s %(message)s")
-        logging.getLogger("sqlalchemy.engine.Engine").addHandler(logging.NullHandler())
-        make_echo_readable(color=False)
-        await measure(await prepare(server))
-        await memory()
-        logging.getLogger().handlers.clear()
+    parser.add_argument("--serve", choices=WAYS, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.serve:
+        serve(arguments.database_url, arguments.serve)
+        return
+    asyncio.run(measure(asyncio.run(prepare(arguments.database_url))))
+    asyncio.run(memory())
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

@@ -1,6 +1,7 @@
 """The composition root: what a process of Daybook is made of."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -78,19 +79,23 @@ def _lifespan(settings: Settings, clock: Clock) -> Callable[[FastAPI], AbstractA
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
         configure_logging(level=settings.log_level, json=_json_logs(settings))
-        url = await _database_url(settings)
-        if settings.migrates_at_start:
-            await asyncio.to_thread(_migrate, url)
         async with AsyncExitStack() as stack:
+            url = settings.database_url or await _start_embedded(settings.data_dir, stack)
+            if settings.migrates_at_start:
+                await asyncio.to_thread(_migrate, url)
             database = open_database(url, settings)
             stack.push_async_callback(database.close)
-            yield State(
+            state = State(
                 settings=settings,
                 clock=clock,
                 database=database,
                 authenticator=_authenticator(settings, stack),
                 photo_desk=_photo_desk(settings, stack),
             )
+            # What is there now stays until the end; the garbage collector need not walk over it again and again.
+            gc.collect()
+            gc.freeze()
+            yield state
 
     return lifespan
 
@@ -99,12 +104,11 @@ def _json_logs(settings: Settings) -> bool:
     return settings.production if settings.log_json is None else settings.log_json
 
 
-async def _database_url(settings: Settings) -> str:
-    if settings.database_url:
-        return settings.database_url
-    from daybook.database.embedded import start_embedded  # noqa: PLC0415 - not to be loaded with DATABASE_URL
+async def _start_embedded(data_dir: Path, stack: AsyncExitStack) -> str:
+    from daybook.database import embedded  # noqa: PLC0415 - not to be loaded with DATABASE_URL
 
-    return await asyncio.to_thread(start_embedded, settings.data_dir)
+    stack.callback(embedded.leave_embedded, data_dir)
+    return await asyncio.to_thread(embedded.start_embedded, data_dir)
 
 
 def _migrate(url: str) -> None:
@@ -147,6 +151,7 @@ def _photo_desk(settings: Settings, stack: AsyncExitStack) -> PhotoDesk:
         store=PhotoStore(settings.photo_store or settings.data_dir / "photos"),
         analyzer=analyzer,
         per_day=settings.analyses_per_day,
+        bulkhead=asyncio.Semaphore(max(1, settings.pool_size // 2)),
     )
 
 

@@ -31,7 +31,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 class Base(DeclarativeBase):
     metadata = MetaData(schema="projection")
-    type_annotation_map = {dt.datetime: DateTime(timezone=True), str: Text()}  # noqa: RUF012 - SQLAlchemy's name
+    type_annotation_map = {dt.datetime: DateTime(timezone=True), str: Text()}
 
 
 class Size(enum.Enum):
@@ -80,7 +80,7 @@ class Author(Base):
     name: Mapped[str]
     mentor_id: Mapped[int | None] = mapped_column(ForeignKey("projection.authors.id"))
 
-    mentor: Mapped["Author | None"] = relationship(remote_side=[id], lazy="raise_on_sql")
+    mentor: Mapped["Author | None"] = relationship(remote_side="Author.id", lazy="raise_on_sql")
     pupils: Mapped[list["Author"]] = relationship(order_by="Author.id", lazy="raise_on_sql", viewonly=True)
 
 

@@ -11,7 +11,7 @@ from daybook.diary.vocabulary import IngredientColor
 from tests.fixtures.pictures import jpeg
 
 COFFEE = Path(__file__).parents[2] / "docs/images/coffee.jpg"
-GREEN, RED, BEIGE, BLACK = (40, 160, 60), (190, 30, 30), (222, 196, 150), (5, 5, 5)
+GREEN, RED, BEIGE, BLACK = "#28a03c", "#be1e1e", "#dec496", "#050505"
 
 
 @pytest.mark.parametrize(
@@ -20,10 +20,11 @@ GREEN, RED, BEIGE, BLACK = (40, 160, 60), (190, 30, 30), (222, 196, 150), (5, 5,
         ((GREEN, GREEN, BEIGE, BLACK), [IngredientColor.GREEN, IngredientColor.TEAL], True),
         ((RED, RED, BEIGE, BLACK), [IngredientColor.RED, IngredientColor.TEAL], False),
         ((BEIGE, BEIGE, BEIGE, BLACK), [IngredientColor.TEAL], True),
+        ((RED, GREEN, GREEN, "white"), [IngredientColor.GREEN, IngredientColor.RED], True),
     ],
 )
 async def test_colors_are_named_the_largest_first(
-    colors: tuple[tuple[int, int, int], ...], found: list[IngredientColor], healthy: bool
+    colors: tuple[str, ...], found: list[IngredientColor], healthy: bool
 ) -> None:
     findings = (await OfflineAnalyzer().food(jpeg((200, 200), colors))).findings
     assert [one.color for one in findings.ingredients] == found
@@ -31,12 +32,18 @@ async def test_colors_are_named_the_largest_first(
     assert findings.estimated_calories is None
 
 
-async def test_a_blank_picture_holds_nothing() -> None:
-    blank = jpeg((200, 200), (BEIGE, BEIGE, BEIGE, BEIGE))
+@pytest.mark.parametrize("colors", [(BEIGE,) * 4, ("white",) * 4])
+async def test_a_blank_picture_holds_nothing(colors: tuple[str, ...]) -> None:
+    blank = jpeg((200, 200), colors)
     with pytest.raises(NothingRecognised):
         await OfflineAnalyzer().food(blank)
     with pytest.raises(NothingRecognised):
         await OfflineAnalyzer().exercise(blank)
+
+
+async def test_a_plate_without_a_meal_holds_nothing() -> None:
+    with pytest.raises(NothingRecognised):
+        await OfflineAnalyzer().food(jpeg((200, 200), ("white", "gray", BLACK, "blue")))
 
 
 async def test_the_sample_photo_is_a_sensible_meal() -> None:

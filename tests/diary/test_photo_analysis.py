@@ -2,16 +2,22 @@
 
 import asyncio
 import base64
+import contextlib
 import importlib
 import json
+import socket
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import AsyncIterator
+from typing import Any
 
+import httpx2
 import pytest
 
 from daybook.diary.errors import ModelRefused, ModelTimeout, ModelUnavailable, NothingRecognised
+from daybook.diary.findings import Usage
 from daybook.diary.photo_analysis import GeminiAnalyzer
 from daybook.diary.vocabulary import IngredientColor, MealType
 from daybook.errors import DaybookError
@@ -51,12 +57,18 @@ async def test_exercise_is_found_as_the_model_says(analyzer: GeminiAnalyzer) -> 
 async def test_the_model_is_asked_for_json_by_schema(gemini: Gemini, analyzer: GeminiAnalyzer) -> None:
     await analyzer.food(PHOTO)
     assert gemini.paths == ["POST /v1beta/models/gemini-test:generateContent HTTP/1.1"]
-    assert gemini.keys == [KEY]
+    # Told a deadline under ten seconds, Gemini refuses the request.
+    assert (gemini.headers[0]["x-goog-api-key"], gemini.headers[0].get("x-server-timeout")) == (KEY, None)
     (asked,) = gemini.requests
     assert asked["generationConfig"]["responseMimeType"] == "application/json"
     assert "ingredients" in json.dumps(asked["generationConfig"]["responseJsonSchema"])
     sent = asked["contents"][0]["parts"][0]["inlineData"]
     assert base64.b64decode(sent["data"].replace("-", "+").replace("_", "/")) == PHOTO
+
+
+def envelope(**fields: Any) -> bytes:
+    """Return the body of a good answer with other fields around it."""
+    return json.dumps(json.loads(finds(FOOD)) | fields).encode()
 
 
 BLOCKED = json.dumps({"promptFeedback": {"blockReason": "SAFETY"}}).encode()
@@ -71,11 +83,16 @@ NO_CONTENT = json.dumps({"candidates": [{"finishReason": "SAFETY"}]}).encode()
         pytest.param(Reply(fails("INTERNAL"), 500), ModelUnavailable, id="500"),
         pytest.param(Reply(fails("UNAVAILABLE"), 503), ModelUnavailable, id="503"),
         pytest.param(Reply(b"<html>bad gateway</html>", 502), ModelUnavailable, id="a proxy's page"),
+        pytest.param(Reply("<p>überlastet".encode("latin-1"), 502), ModelUnavailable, id="a page not in UTF-8"),
+        pytest.param(Reply(b'{"error": "busy"}', 503), ModelUnavailable, id="another error's shape"),
+        pytest.param(Reply(status=302), ModelRefused, id="redirected"),
+        pytest.param(Reply(fails("PERMISSION_DENIED"), 403), ModelRefused, id="key not allowed"),
         pytest.param(Reply(fails("INVALID_ARGUMENT"), 400), ModelRefused, id="wrong key"),
         pytest.param(Reply(fails("NOT_FOUND"), 404), ModelRefused, id="no such model"),
         pytest.param(Reply(after=5), ModelTimeout, id="hang"),
         pytest.param(Reply(finds(FOOD), drip=0.05), ModelTimeout, id="dripping body"),
         pytest.param(Reply(finds(FOOD), cut=True), ModelUnavailable, id="cut connection"),
+        pytest.param(Reply(hang_up=True), ModelUnavailable, id="hung up"),
         pytest.param(Reply(b"{"), ModelRefused, id="malformed envelope"),
         pytest.param(Reply(b"[]"), ModelRefused, id="another envelope"),
         pytest.param(Reply(b"null"), ModelRefused, id="null"),
@@ -84,12 +101,17 @@ NO_CONTENT = json.dumps({"candidates": [{"finishReason": "SAFETY"}]}).encode()
         pytest.param(Reply(BLOCKED), ModelRefused, id="prompt blocked"),
         pytest.param(Reply(NO_CONTENT), ModelRefused, id="answer blocked"),
         pytest.param(Reply(says(json.dumps(FOOD)[:40], "MAX_TOKENS")), ModelRefused, id="cut short"),
+        pytest.param(Reply(says(json.dumps(FOOD), "SAFETY")), ModelRefused, id="whole, yet blocked"),
+        pytest.param(Reply(envelope(candidates=[{"content": {"parts": []}}])), ModelRefused, id="not finished"),
         pytest.param(Reply(says("I see a bowl of rice.")), ModelRefused, id="prose"),
+        pytest.param(Reply(says("[" * 100_000)), ModelRefused, id="nested without end"),
         pytest.param(Reply(says(f"```json\n{json.dumps(FOOD)}\n```")), ModelRefused, id="fenced"),
         pytest.param(Reply(finds({})), ModelRefused, id="empty object"),
         pytest.param(Reply(finds([FOOD])), ModelRefused, id="a list"),
         pytest.param(Reply(finds(FOOD | {"ingredients": "rice"})), ModelRefused, id="wrong type"),
         pytest.param(Reply(finds(FOOD | {"is_healthy": None})), ModelRefused, id="not said"),
+        pytest.param(Reply(finds(FOOD | {"is_food": "no"})), ModelRefused, id="is it food or not"),
+        pytest.param(Reply(finds(EXERCISE)), ModelRefused, id="the other question's answer"),
         pytest.param(Reply(finds(FOOD | {"is_food": False, "ingredients": []})), NothingRecognised, id="no food"),
         pytest.param(Reply(finds(FOOD | {"ingredients": []})), NothingRecognised, id="no ingredients"),
     ],
@@ -101,24 +123,106 @@ async def test_ways_to_fail(gemini: Gemini, analyzer: GeminiAnalyzer, reply: Rep
         await analyzer.food(PHOTO)
     assert type(raised.value) is error
     assert time.monotonic() - started < 1.5
-    assert KEY not in f"{raised.value.detail} {raised.value!r} {raised.value.__cause__!r}"
+    assert (raised.value.retry_after is not None) is (error is ModelUnavailable)
 
 
-async def test_the_delay_that_the_model_asks_for_is_told(gemini: Gemini, analyzer: GeminiAnalyzer) -> None:
-    gemini.always = Reply(fails("RESOURCE_EXHAUSTED", retry_delay="16.2s"), 429)
+async def test_a_key_that_the_model_quotes_is_told_to_nobody(
+    gemini: Gemini, analyzer: GeminiAnalyzer, caplog: pytest.LogCaptureFixture
+) -> None:
+    quoting = {"error": {"status": "PERMISSION_DENIED", "message": f"Consumer 'api_key:{KEY}' has been suspended."}}
+    gemini.always = Reply(json.dumps(quoting).encode(), 403)
+    with pytest.raises(ModelRefused) as raised:
+        await analyzer.food(PHOTO)
+    logged = " ".join(str(vars(record)) for record in caplog.records)
+    assert "has been suspended" in logged
+    assert KEY not in logged + "".join(traceback.format_exception(raised.value)) + repr(analyzer)
+
+
+async def test_nobody_answers_at_the_address() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))  # and does not listen
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        analyzer = GeminiAnalyzer(KEY, model="gemini-test", base_url=url, retries=0)
+        with pytest.raises(ModelUnavailable):
+            await analyzer.food(PHOTO)
+        await analyzer.close()
+
+
+@pytest.mark.parametrize(
+    ("delay", "told"), [("16.2s", 17), ("1e300s", 3600), ("-5s", 1), ("nans", 10), ("soon", 10), (7, 10)]
+)
+async def test_the_delay_that_the_model_asks_for_is_told(gemini: Gemini, delay: Any, told: int) -> None:
+    analyzer = GeminiAnalyzer(KEY, model="gemini-test", base_url=gemini.url, retries=0)
+    gemini.always = Reply(fails("RESOURCE_EXHAUSTED", retry_delay=delay), 429)
     with pytest.raises(ModelUnavailable) as raised:
         await analyzer.food(PHOTO)
-    assert raised.value.retry_after == 17
+    assert raised.value.retry_after == told
+    await analyzer.close()
+
+
+async def test_a_delay_beyond_the_deadline_is_not_waited_for(gemini: Gemini, analyzer: GeminiAnalyzer) -> None:
+    gemini.always = Reply(fails("RESOURCE_EXHAUSTED", retry_delay="2s"), 429)
+    with pytest.raises(ModelUnavailable):
+        await analyzer.food(PHOTO)
     assert len(gemini.requests) == 1
+
+
+async def test_one_question_is_one_request_however_much_the_model_wants_to_go_on(
+    gemini: Gemini, analyzer: GeminiAnalyzer
+) -> None:
+    candidate = {"content": {"parts": [{"text": "{"}]}, "finishReason": "CONTINUATION", "continuationToken": "AAAA"}
+    gemini.always = Reply(envelope(candidates=[candidate]))
+    with pytest.raises(ModelRefused):
+        await analyzer.food(PHOTO)
+    assert len(gemini.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("told", "usage"),
+    [
+        ({"promptTokenCount": 300, "candidatesTokenCount": 40, "thoughtsTokenCount": 900}, Usage(300, 940)),
+        ({"promptTokenCount": 10**12, "candidatesTokenCount": -1}, Usage()),
+        ({}, Usage()),
+    ],
+)
+async def test_what_an_answer_cost(
+    gemini: Gemini, analyzer: GeminiAnalyzer, told: dict[str, int], usage: Usage
+) -> None:
+    gemini.always = Reply(envelope(usageMetadata=told))
+    assert (await analyzer.food(PHOTO)).usage == usage
+
+
+ODD: list[Any] = [None, True, [], {}, [[]], "", " ", "\x00", "\udc00", "x" * 10_000, -1, 10**30, 1e308, "NaN", "1e999"]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=lambda odd: repr(odd)[:12])
+async def test_whatever_stands_in_a_field_nothing_but_our_errors_comes_of_it(
+    gemini: Gemini, analyzer: GeminiAnalyzer, odd: Any
+) -> None:
+    foods = [FOOD | {name: odd} for name in FOOD]
+    foods += [FOOD | {"ingredients": [FOOD["ingredients"][0] | {name: odd}]} for name in FOOD["ingredients"][0]]
+    foods += [FOOD | {"ingredients": [odd]}]
+    # A number that JSON does not know is written as it is, and Python reads it.
+    gemini.then = [Reply(says(json.dumps(food).replace('"NaN"', "NaN").replace('"1e999"', "1e999"))) for food in foods]
+    gemini.then += [Reply(finds(EXERCISE | {name: odd})) for name in EXERCISE]
+    for _ in foods:
+        with contextlib.suppress(ModelRefused, NothingRecognised):
+            json.dumps((await analyzer.food(PHOTO)).findings.model_dump(mode="json"), allow_nan=False).encode()
+    for _ in EXERCISE:
+        with contextlib.suppress(ModelRefused, NothingRecognised):
+            json.dumps((await analyzer.exercise(PHOTO)).findings.model_dump(mode="json"), allow_nan=False).encode()
+    assert gemini.then == []
 
 
 @pytest.mark.parametrize(
     "reply", [Reply(fails("UNAVAILABLE"), 503), Reply(finds(FOOD), cut=True), Reply(fails("INTERNAL"), 500)]
 )
-async def test_what_passes_is_tried_again(gemini: Gemini, analyzer: GeminiAnalyzer, reply: Reply) -> None:
+async def test_what_passes_is_tried_again(gemini: Gemini, reply: Reply) -> None:
+    analyzer = GeminiAnalyzer(KEY, model="gemini-test", base_url=gemini.url, retries=1)
     gemini.then = [reply]
     assert (await analyzer.food(PHOTO)).findings.estimated_calories == 322
     assert len(gemini.requests) == 2
+    await analyzer.close()
 
 
 async def test_what_can_be_mended_is(gemini: Gemini, analyzer: GeminiAnalyzer) -> None:
@@ -131,6 +235,7 @@ async def test_what_can_be_mended_is(gemini: Gemini, analyzer: GeminiAnalyzer) -
                     {"name": "egg", "color": "teal"},
                     {"name": "x" * 10_000, "color": "red", "grams": "two"},
                     {"name": "\ud800", "color": "red"},
+                    {"name": "soy\n\tsauce\u202e", "color": ["red"]},
                     {"color": "red"},
                     "rice",
                 ],
@@ -143,6 +248,7 @@ async def test_what_can_be_mended_is(gemini: Gemini, analyzer: GeminiAnalyzer) -
     assert [(one.name, one.color, one.grams, one.calories) for one in found.ingredients] == [
         ("egg", IngredientColor.TEAL, None, None),
         ("x" * 100, IngredientColor.RED, None, None),
+        ("soy sauce", IngredientColor.TEAL, None, None),
     ]
     assert (found.estimated_calories, found.meal_type) == (None, None)
 
@@ -167,6 +273,19 @@ async def test_a_hundred_photos_are_looked_at_at_once(gemini: Gemini) -> None:
     await analyzer.close()
     assert len(gemini.requests) == 100
     assert time.monotonic() - started < 10  # one after the other would be 30
+
+
+async def test_what_hung_leaves_no_connection_behind(gemini: Gemini) -> None:
+    analyzer = GeminiAnalyzer(KEY, model="gemini-test", base_url=gemini.url, timeout=0.5)
+    gemini.always = Reply(after=2)
+    ends = await asyncio.gather(*(analyzer.food(PHOTO) for _ in range(20)), return_exceptions=True)
+    assert {type(end) for end in ends} == {ModelTimeout}
+    assert analyzer._connected is not None
+    http = analyzer._connected[1]
+    assert isinstance(http._transport, httpx2.AsyncHTTPTransport)
+    assert http._transport._pool.connections == []
+    await analyzer.close()
+    assert http.is_closed
 
 
 def test_the_version_names_the_words(gemini: Gemini) -> None:

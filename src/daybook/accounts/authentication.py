@@ -11,7 +11,7 @@ from daybook.accounts.service import api_tokens
 from daybook.accounts.service.sign_in import Authenticator
 from daybook.accounts.tokens import API_TOKEN_PREFIX
 from daybook.errors import Forbidden, Unauthenticated
-from daybook.web.session import Now, WriteSessions
+from daybook.web.session import Now, TheDatabase
 
 _bearer = OAuth2PasswordBearer(
     tokenUrl="/api/users/token",
@@ -31,13 +31,13 @@ Authentication = Annotated[Authenticator, Depends(get_authenticator)]
 
 
 async def authenticate(
-    token: Annotated[str | None, Depends(_bearer)], auth: Authentication, sessions: WriteSessions, now: Now
+    token: Annotated[str | None, Depends(_bearer)], auth: Authentication, database: TheDatabase, now: Now
 ) -> Caller:
     """Return whom the request's bearer token speaks for; Unauthenticated without a good one."""
     if token is None:
         raise Unauthenticated("Send an access token: Authorization: Bearer ...")
     if token.startswith(API_TOKEN_PREFIX):
-        return await api_tokens.authenticate(sessions, token, now)
+        return await api_tokens.authenticate(database, token, now)
     return auth.access.verify(token, now)
 
 

@@ -16,13 +16,14 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, StringConstraints
 from sqlalchemy import Select, and_, delete, func, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from daybook.accounts.authentication import authenticate
 from daybook.accounts.caller import Caller
 from daybook.accounts.models import IdempotencyKey
+from daybook.database.engine import Database
 from daybook.errors import Conflict, InvalidInput
-from daybook.web.session import WriteSessions
+from daybook.web.session import TheDatabase
 
 KEPT = timedelta(days=1)
 REPLAYED = "Idempotency-Replayed"
@@ -58,7 +59,7 @@ class Once:
 
     request: Request
     caller: Caller
-    sessions: async_sessionmaker[AsyncSession]
+    database: Database
     key: str | None
 
     async def __call__(self, sent: BaseModel | bytes, work: Work) -> JSONResponse:
@@ -66,7 +67,7 @@ class Once:
 
         Raises RequestInFlight or KeyReused.
         """
-        async with self.sessions.begin() as session:
+        async with self.database.write.begin() as session:
             if first := await self._first_answer(session, sent):
                 return first
             status, body = await work(session)
@@ -78,7 +79,7 @@ class Once:
         """Return the answer that this key has had already, if any: for who has to wait before the work proper."""
         if self.key is None:
             return None
-        async with self.sessions.begin() as session:
+        async with self.database.write.begin() as session:
             return await self._first_answer(session, sent)
 
     async def _first_answer(self, session: AsyncSession, sent: BaseModel | bytes) -> JSONResponse | None:
@@ -123,10 +124,10 @@ class Once:
 async def _once(
     request: Request,
     caller: Annotated[Caller, Depends(authenticate)],
-    sessions: WriteSessions,
+    database: TheDatabase,
     idempotency_key: Key = None,
 ) -> Once:
-    return Once(request, caller, sessions, idempotency_key)
+    return Once(request, caller, database, idempotency_key)
 
 
 OncePerKey = Annotated[Once, Depends(_once)]

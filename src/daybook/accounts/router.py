@@ -39,7 +39,7 @@ from daybook.accounts.schemas import (
 from daybook.accounts.service import api_tokens, people, sign_in
 from daybook.web.problem import problems
 from daybook.web.schema import BigId
-from daybook.web.session import Now, ReadSession, WriteSession, WriteSessions
+from daybook.web.session import Now, ReadSession, TheDatabase, WriteSession
 
 public = APIRouter(prefix="/users", tags=["accounts"])
 router = APIRouter(prefix="/users", tags=["accounts"])
@@ -54,9 +54,9 @@ Device = Annotated[sign_in.Device, Depends(_device)]
 
 
 @public.post("", status_code=201, response_model=UserRead, responses=problems(AccountExists))
-async def register(new: UserCreate, sessions: WriteSessions, auth: Authentication, now: Now) -> User:
+async def register(new: UserCreate, database: TheDatabase, auth: Authentication, now: Now) -> User:
     """Make an account."""
-    return await people.register(sessions, auth.passwords, new, now)
+    return await people.register(database, auth.passwords, new, now)
 
 
 @public.post(
@@ -64,13 +64,13 @@ async def register(new: UserCreate, sessions: WriteSessions, auth: Authenticatio
     responses=problems(WrongCredentials, TooManyAttempts, UnknownProvider, InvalidIDToken, ProviderUnavailable),
 )
 async def log_in(
-    sent: Annotated[SignIn, Body()], sessions: WriteSessions, auth: Authentication, device: Device, now: Now
+    sent: Annotated[SignIn, Body()], database: TheDatabase, auth: Authentication, device: Device, now: Now
 ) -> SignedIn:
     """Sign in with email and password, or with an ID token of an OpenID Connect provider."""
     if isinstance(sent, OpenIDSignIn):
-        user, tokens = await sign_in.with_openid(sessions, auth, sent, device, now)
+        user, tokens = await sign_in.with_openid(database, auth, sent, device, now)
     else:
-        user, tokens = await sign_in.with_password(sessions, auth, sent, device, now)
+        user, tokens = await sign_in.with_password(database, auth, sent, device, now)
     return SignedIn(
         access_token=tokens.access_token,
         refresh_token=tokens.refresh_token,
@@ -82,14 +82,14 @@ async def log_in(
 @public.post("/token", responses=problems(WrongCredentials, TooManyAttempts))
 async def get_oauth2_token(
     form: Annotated[OAuth2PasswordRequestForm, Depends()],
-    sessions: WriteSessions,
+    database: TheDatabase,
     auth: Authentication,
     device: Device,
     now: Now,
 ) -> OAuth2Token:
     """Sign in by OAuth2's password form (RFC 6749, 4.3), with the email as the username."""
     sent = PasswordSignIn(email=form.username, password=form.password)
-    _, tokens = await sign_in.with_password(sessions, auth, sent, device, now)
+    _, tokens = await sign_in.with_password(database, auth, sent, device, now)
     return OAuth2Token(
         access_token=tokens.access_token,
         refresh_token=tokens.refresh_token,
@@ -98,9 +98,9 @@ async def get_oauth2_token(
 
 
 @public.post("/token/refresh", responses=problems(InvalidRefreshToken))
-async def refresh_token(sent: RefreshRequest, sessions: WriteSessions, auth: Authentication, now: Now) -> Refreshed:
+async def refresh_token(sent: RefreshRequest, database: TheDatabase, auth: Authentication, now: Now) -> Refreshed:
     """Trade a refresh token in for a new access token and the next refresh token."""
-    tokens = await sign_in.refresh(sessions, auth, sent.refresh_token, now)
+    tokens = await sign_in.refresh(database, auth, sent.refresh_token, now)
     return Refreshed(tokens=TokenPair(access_token=tokens.access_token, refresh_token=tokens.refresh_token))
 
 
@@ -118,10 +118,10 @@ async def get_me(caller: AccountReader, session: ReadSession) -> User:
 
 @router.patch("/me", response_model=UserRead, responses=problems(AccountExists, WrongCredentials))
 async def change_me(
-    wanted: UserUpdate, caller: AccountWriter, sessions: WriteSessions, auth: Authentication, now: Now
+    wanted: UserUpdate, caller: AccountWriter, database: TheDatabase, auth: Authentication, now: Now
 ) -> User:
     """Change the fields that are sent. A new password ends every other session."""
-    return await people.change_me(sessions, auth.passwords, caller, wanted, now)
+    return await people.change_me(database, auth.passwords, caller, wanted, now)
 
 
 @router.delete("/me", status_code=204, responses=problems())

@@ -35,7 +35,7 @@ def start_embedded(data_dir: Path) -> str:
     Blocks for about a second, longer after a crash, when the server has to recover first. Raises
     EmbeddedDatabaseError with what to do when it cannot be started.
     """
-    directory = (data_dir / "postgres").expanduser().resolve()
+    directory = _directory(data_dir)
     if len(str(directory)) > _LONGEST_DIRECTORY:
         raise EmbeddedDatabaseError(
             f"The path {directory} is too long for the database's socket; set DAYBOOK_DATA_DIR to a shorter one."
@@ -54,8 +54,22 @@ def start_embedded(data_dir: Path) -> str:
         time.sleep(0.5)
 
 
+def leave_embedded(data_dir: Path) -> None:
+    """Leave the PostgreSQL of `data_dir`, which stops it if nobody else uses it.
+
+    The wheel does so by itself when the interpreter ends, but not for a process that ends by a signal.
+    """
+    server = PostgresServer._instances.get(_directory(data_dir))  # noqa: SLF001 - it has no public way to ask
+    if server is not None:
+        server.cleanup()
+
+
 class EmbeddedDatabaseError(Exception):
     """The embedded database cannot be started; the message says what to do."""
+
+
+def _directory(data_dir: Path) -> Path:
+    return (data_dir / "postgres").expanduser().resolve()
 
 
 def _try_to_start(directory: Path) -> str | None:

@@ -14,22 +14,23 @@ NAMES = {
     IngredientColor.RED: "something red, perhaps meat or fish",
     IngredientColor.TEAL: "something pale or brown, perhaps grains, dairy or sauce",
 }
-ENOUGH = 0.08
+ENOUGH = 0.05
 """The share of a picture from which a color is named."""
+NOTHING = "The offline analyzer sees nothing in this picture that has the colors of food."
 
 
 class OfflineAnalyzer:
     """Names what is green, red or neither. Never estimates calories, and cannot tell exercise from colors."""
 
     model = "offline"
-    prompt_version = "colors-1"
+    prompt_version = "colors-2"
 
     async def food(self, photo: bytes) -> ModelAnswer[FoodFindings]:
-        """Return the colors on the plate, the largest first; NothingRecognised in a picture of one color."""
+        """Return the colors of food in the picture, the largest first; NothingRecognised if it has none."""
         shares = await asyncio.to_thread(_shares, photo)
         found = sorted(((share, color) for color, share in shares.items() if share >= ENOUGH), reverse=True)
         if not found:
-            raise NothingRecognised("The picture is all of one color; there is nothing in it to log.")
+            raise NothingRecognised(NOTHING)
         ingredients = [Ingredient(name=NAMES[color], color=color) for _, color in found]
         healthy = shares[IngredientColor.GREEN] >= shares[IngredientColor.RED]
         return ModelAnswer(FoodFindings(is_healthy=healthy, ingredients=ingredients), Usage())
@@ -37,7 +38,7 @@ class OfflineAnalyzer:
     async def exercise(self, photo: bytes) -> ModelAnswer[ExerciseFindings]:
         """Return that it is exercise: what the person says it is, when they sent it to be looked at as that."""
         if not await asyncio.to_thread(_shares, photo):
-            raise NothingRecognised("The picture is all of one color; there is nothing in it to log.")
+            raise NothingRecognised(NOTHING)
         return ModelAnswer(ExerciseFindings(exercise_type="exercise"), Usage())
 
     async def close(self) -> None:
@@ -63,10 +64,10 @@ def _shares(photo: bytes) -> dict[IngredientColor, float]:
 
 def _color(red: int, green: int, blue: int) -> IngredientColor | None:
     hue, saturation, value = colorsys.rgb_to_hsv(red / 255, green / 255, blue / 255)
-    if value < 0.12:
-        return None  # shadow
+    if value < 0.12 or saturation < 0.12 or 0.5 <= hue <= 0.8:
+        return None  # shadow, plate or table; hardly any food is blue
     if saturation > 0.2 and 0.17 < hue < 0.5:
         return IngredientColor.GREEN
-    if saturation > 0.45 and (hue < 0.04 or hue > 0.92):
+    if saturation > 0.45 and (hue < 0.045 or hue > 0.92):
         return IngredientColor.RED
     return IngredientColor.TEAL

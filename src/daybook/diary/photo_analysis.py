@@ -2,18 +2,19 @@
 
 import asyncio
 import datetime as dt
+import gc
 import json
 import logging
 import math
 import random
-from collections.abc import Awaitable, Callable
+from enum import StrEnum
 from functools import cached_property
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import httpx2
 import orjson
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, WithJsonSchema
 
 from daybook.diary.errors import ModelRefused, ModelTimeout, ModelUnavailable, NothingRecognised
 from daybook.diary.findings import ExerciseFindings, FoodFindings, ModelAnswer, Usage
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Answer = TypeVar("Answer", bound=BaseModel)
+Found = TypeVar("Found", bound=BaseModel)
+Word = TypeVar("Word", bound=StrEnum)
+
+GEMINI_URL = "https://generativelanguage.googleapis.com"
 
 FOOD_PROMPT = """\
 The photo is of what somebody eats or drinks. Name every ingredient that you can see or that the dish certainly
@@ -42,39 +46,52 @@ a word or two, in the language of the picture. Give its duration in minutes, its
 date only where they can be read in the picture; never guess them. If there is no exercise in the picture, say so
 with is_exercise false."""
 
-ATTEMPTS_AFTER = (429, 500, 502, 503, 504)
+PASSING_FAULTS = (429, 500, 502, 503, 504)
+"""Statuses after which the same question may well be answered."""
 FIRST_PAUSE = 0.3
 """Seconds before the second attempt where the model does not say how long to wait; doubled with each."""
+USUAL_WAIT = 10
+"""Seconds after which a client may ask again where the model does not say."""
+LONGEST_WAIT = 3600
+"""Seconds; the model asking for more is taken for a slip."""
 MOST_INGREDIENTS = 100
 LONGEST_NAME = 100
+JOINERS = "\u200c\u200d"
+"""Not printable, but Persian and Indian words are spelt with them."""
+MOST_TOKENS = 2**31 - 1
+
+
+# What the model is asked to fill in. Its fields are all required, so that "unknown" is said and never forgotten, and
+# stand in the order in which they are best thought of: Gemini writes them in that order. Only keywords that
+# responseJsonSchema documents are used (no default, nothing beside a $ref).
+
+
+def _one_of(vocabulary: type[StrEnum]) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "enum": [word.value for word in vocabulary]})
 
 
 class _SeenIngredient(BaseModel):
     name: str
-    color: IngredientColor
-    grams: float | None = None
-    calories: float | None = None
+    color: Annotated[IngredientColor, _one_of(IngredientColor)]
+    grams: float | None
+    calories: float | None = Field(description="kcal")
 
 
 class _SeenFood(BaseModel):
-    """What the model is asked to fill in for a meal."""
-
     is_food: bool
-    is_healthy: bool
     ingredients: list[_SeenIngredient]
-    estimated_calories: float | None = None
-    meal_type: MealType | None = None
+    estimated_calories: float | None = Field(description="kcal")
+    meal_type: Annotated[MealType, _one_of(MealType)] | None
+    is_healthy: bool
 
 
 class _SeenExercise(BaseModel):
-    """What the model is asked to fill in for exercise."""
-
     is_exercise: bool
     exercise_type: str
-    duration: float | None = Field(None, description="minutes")
-    calories: float | None = Field(None, description="kcal")
-    distance: float | None = Field(None, description="km")
-    date: str | None = Field(None, description="YYYY-MM-DD, if it can be read")
+    duration: float | None = Field(description="minutes")
+    calories: float | None = Field(description="kcal")
+    distance: float | None = Field(description="km")
+    date: str | None = Field(description="YYYY-MM-DD, if it can be read")
 
 
 class GeminiAnalyzer:
@@ -88,30 +105,40 @@ class GeminiAnalyzer:
         self, key: str, *, model: str, base_url: str | None = None, timeout: float = 30, retries: int = 2
     ) -> None:
         self.model = model
-        self._key = key
-        self._base_url = base_url
+        self._key = key.strip()
+        self._base_url = base_url or GEMINI_URL
         self._timeout = timeout
         self._retries = retries
-        self._client: Client | None = None
+        self._connected: tuple[Client, httpx2.AsyncClient] | None = None
         self._starting = asyncio.Lock()
+        self._turn = asyncio.Lock()
 
     @cached_property
     def prompt_version(self) -> str:
         """A hash of all that the model is told beside the photo, so that no change of it is forgotten here."""
-        told = [FOOD_PROMPT, _SeenFood.model_json_schema(), EXERCISE_PROMPT, _SeenExercise.model_json_schema()]
+        told = [FOOD_PROMPT, self._food_schema, EXERCISE_PROMPT, self._exercise_schema]
         return sha256(orjson.dumps(told)).hexdigest()[:12]
+
+    @cached_property
+    def _food_schema(self) -> dict[str, Any]:
+        return _SeenFood.model_json_schema()
+
+    @cached_property
+    def _exercise_schema(self) -> dict[str, Any]:
+        return _SeenExercise.model_json_schema()
 
     async def food(self, photo: bytes) -> ModelAnswer[FoodFindings]:
         """Return what is on the plate. What the model says is mended only where that adds nothing to it."""
-        answer, usage = await self._ask(FOOD_PROMPT, _SeenFood, photo)
+        answer, usage = await self._ask(FOOD_PROMPT, self._food_schema, photo)
         if answer.get("is_food") is False:
             raise NothingRecognised("The model sees nothing to eat or drink in this photo.")
         found = _findings(
             FoodFindings,
+            seen=answer.get("is_food"),
             is_healthy=answer.get("is_healthy"),
             ingredients=_ingredients(answer.get("ingredients")),
             estimated_calories=_whole(answer.get("estimated_calories"), 100_000),
-            meal_type=answer.get("meal_type") if answer.get("meal_type") in set(MealType) else None,
+            meal_type=_word(MealType, answer.get("meal_type")),
         )
         if not found.ingredients:
             raise NothingRecognised("The model sees a meal in this photo, but none of its ingredients.")
@@ -119,11 +146,12 @@ class GeminiAnalyzer:
 
     async def exercise(self, photo: bytes) -> ModelAnswer[ExerciseFindings]:
         """Return which exercise it is, with what can be read in the picture."""
-        answer, usage = await self._ask(EXERCISE_PROMPT, _SeenExercise, photo)
+        answer, usage = await self._ask(EXERCISE_PROMPT, self._exercise_schema, photo)
         if answer.get("is_exercise") is False:
             raise NothingRecognised("The model sees no exercise in this photo.")
         found = _findings(
             ExerciseFindings,
+            seen=answer.get("is_exercise"),
             exercise_type=_name(answer.get("exercise_type")),
             duration=_whole(answer.get("duration"), 10_080),
             calories=_whole(answer.get("calories"), 100_000),
@@ -134,47 +162,91 @@ class GeminiAnalyzer:
 
     async def close(self) -> None:
         """Close the connections to the model."""
-        if self._client is not None:
-            await self._client.aio.aclose()
+        if self._connected is not None:
+            client, http = self._connected
+            await http.aclose()  # the library leaves open what it was given
+            client.close()
 
-    async def _ask(self, prompt: str, schema: type[BaseModel], photo: bytes) -> tuple[dict[str, Any], Usage]:
+    async def _ask(self, prompt: str, schema: dict[str, Any], photo: bytes) -> tuple[dict[str, Any], Usage]:
+        deadline = asyncio.get_running_loop().time() + self._timeout
         try:
-            async with asyncio.timeout(self._timeout) as deadline:
-                client = await self._started()
-
-                async def call() -> "GenerateContentResponse":
-                    return await _generate(client, self.model, prompt, schema, photo)
-
-                response = await _with_retries(call, self._retries, deadline)
+            async with asyncio.timeout_at(deadline):
+                response = await self._with_retries(prompt, schema, photo, deadline)
         except TimeoutError:
             raise ModelTimeout(f"The model did not answer within {self._timeout:g} seconds.") from None
-        usage = response.usage_metadata
-        return _json_of(response), Usage(
-            usage.prompt_token_count if usage else None, usage.candidates_token_count if usage else None
-        )
+        return _json_of(response), _usage_of(response)
+
+    async def _with_retries(
+        self, prompt: str, schema: dict[str, Any], photo: bytes, deadline: float
+    ) -> "GenerateContentResponse":
+        """Return the model's response, asked for again where that may help and the deadline allows it.
+
+        Not the library's own retry, which does not heed how long the model says to wait.
+        """
+        client = await self._started()
+        attempt = 0
+        while True:
+            async with self._turn:
+                # A request takes milliseconds to build. Of a crowd of photos one is begun in each round of the event
+                # loop, so that whoever wants something else does not wait for all of them.
+                await asyncio.sleep(0)
+            try:
+                return await _generate(client, self.model, prompt, schema, photo)
+            except Exception as error:  # noqa: BLE001 - whatever the library raises is a fault of the model's to us
+                failure, wait = self._judge(error), _retry_delay(error)
+            # Raised outside of the handler: what the library raised may quote the key, and must not hang on it.
+            jitter = random.uniform(0.5, 1.5)  # noqa: S311 - no secret
+            pause = (wait or 0) + FIRST_PAUSE * 2**attempt * jitter
+            late = asyncio.get_running_loop().time() + pause >= deadline
+            if attempt == self._retries or late or not isinstance(failure, ModelUnavailable):
+                raise failure
+            await asyncio.sleep(pause)
+            attempt += 1
+
+    def _judge(self, error: Exception) -> DaybookError:
+        """Return what the failure of a call means; after ModelUnavailable, another call may do better."""
+        from google.genai import errors  # noqa: PLC0415 - see the module's docstring
+
+        if isinstance(error, errors.APIError):
+            if error.code in PASSING_FAULTS:
+                why = "its quota is used up" if error.code == 429 else "it is overloaded or broken"
+                wait = _retry_delay(error) or USUAL_WAIT
+                return ModelUnavailable(f"The model cannot answer now: {why}.", retry_after=wait)
+            # A wrong key, a model that does not exist: the operator's to mend, and no client's to know. Google
+            # quotes the key of a suspended project in its message.
+            said = str(error.message).replace(self._key, "[the key]")[:300]
+            logger.error("the model refuses the request", extra={"reason": f"{error.code} {error.status}: {said}"})
+            return ModelRefused("The model does not take this server's requests.")
+        # The last is an error page in another encoding than UTF-8, which the library stumbles over.
+        if isinstance(error, httpx2.TransportError | OSError | UnicodeDecodeError):
+            return ModelUnavailable("The connection to the model failed.", retry_after=USUAL_WAIT)
+        logger.error("the model's answer cannot be read", extra={"reason": type(error).__name__})
+        return ModelRefused("The model's answer cannot be read.")
 
     async def _started(self) -> "Client":
         async with self._starting:
-            if self._client is None:
+            if self._connected is None:
                 # The import takes a second or two, which the event loop is not to stand still for.
-                self._client = await asyncio.to_thread(_make_client, self._key, self._base_url, self._timeout)
-            return self._client
+                self._connected = await asyncio.to_thread(_connect, self._key, self._base_url)
+            return self._connected[0]
 
 
-def _make_client(key: str, base_url: str | None, timeout: float) -> "Client":
+def _connect(key: str, base_url: str) -> tuple["Client", httpx2.AsyncClient]:
     from google.genai import Client, types  # noqa: PLC0415 - see the module's docstring
 
-    # Given, so that the library does not choose aiohttp where that happens to be installed. A photo waits for its
-    # deadline, not for one of a hundred connections.
-    http = httpx2.AsyncClient(timeout=timeout, limits=httpx2.Limits(max_connections=1000, max_keepalive_connections=20))
-    options = types.HttpOptions(
-        base_url=base_url, api_version="v1beta", httpx_async_client=http, timeout=math.ceil(timeout * 1000)
-    )
-    return Client(api_key=key, vertexai=False, http_options=options)
+    # The library's thousands of classes are there to stay. Walking over them, the garbage collector would stop the
+    # event loop for a quarter of a second now and then.
+    gc.freeze()
+    # Given, so that the library does not choose aiohttp where that happens to be installed, and follows no redirect
+    # with the key. A photo waits for its deadline, not for one of a hundred connections.
+    http = httpx2.AsyncClient(limits=httpx2.Limits(max_connections=1000, max_keepalive_connections=20))
+    # No timeout: the library would tell it to Gemini, which refuses requests with one of less than ten seconds.
+    options = types.HttpOptions(base_url=base_url, api_version="v1beta", httpx_async_client=http)
+    return Client(api_key=key, vertexai=False, http_options=options), http
 
 
 async def _generate(
-    client: "Client", model: str, prompt: str, schema: type[BaseModel], photo: bytes
+    client: "Client", model: str, prompt: str, schema: dict[str, Any], photo: bytes
 ) -> "GenerateContentResponse":
     from google.genai import types  # noqa: PLC0415 - see the module's docstring
 
@@ -183,60 +255,35 @@ async def _generate(
         model=model,
         contents=types.UserContent(parts),
         config=types.GenerateContentConfig(
-            response_mime_type="application/json", response_json_schema=schema.model_json_schema()
+            response_mime_type="application/json",
+            response_json_schema=schema,
+            automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
+            # One question is one paid request: the library would go on asking for as long as the model wants to.
+            automatic_continuation=False,
         ),
     )
 
 
-async def _with_retries(
-    call: Callable[[], Awaitable["GenerateContentResponse"]], retries: int, deadline: asyncio.Timeout
-) -> "GenerateContentResponse":
-    """Return what `call` returns, called again where that may help and the deadline allows it.
-
-    Not the library's own retry, which does not heed how long the model says to wait.
-    """
-    for attempt in range(retries + 1):
-        try:
-            return await call()
-        except Exception as error:  # whatever the library raises is a fault of the model's to us
-            told, again = _judge(error)
-            pause = told.retry_after or FIRST_PAUSE * 2**attempt * random.uniform(0.5, 1.5)  # noqa: S311 - no secret
-            ends_at = deadline.when() or math.inf
-            in_time = asyncio.get_running_loop().time() + pause < ends_at
-            if not (again and in_time and attempt < retries):
-                raise told from error
-        await asyncio.sleep(pause)
-    raise AssertionError("the last attempt returns or raises")
-
-
-def _judge(error: Exception) -> tuple[DaybookError, bool]:
-    """Return what the failure of a call means, and whether another call may do better."""
-    from google.genai import errors  # noqa: PLC0415 - see the module's docstring
-
-    if isinstance(error, errors.APIError):
-        again = error.code in ATTEMPTS_AFTER
-        if again:
-            wait = _retry_delay(error.details)
-            return ModelUnavailable("The model is overloaded, or its quota is used up.", retry_after=wait), True
-        # A wrong key, a model that does not exist: the operator's to mend, and no client's to know.
-        logger.error("the model refuses the request", extra={"reason": f"{error.code} {error.status}"})
-        return ModelRefused("The model does not take this server's requests."), False
-    if isinstance(error, httpx2.TimeoutException):
-        return ModelTimeout("The model did not answer in time."), False
-    if isinstance(error, httpx2.TransportError | OSError):
-        return ModelUnavailable("The connection to the model failed."), True
-    return ModelRefused("The model's answer cannot be read."), False
-
-
-def _retry_delay(details: Any) -> int | None:
+def _retry_delay(error: Exception) -> int | None:
     """Return the seconds that a google.rpc.RetryInfo asks to wait, if there is one."""
     try:
-        for detail in details["error"]["details"]:
+        for detail in getattr(error, "details", {})["error"]["details"]:
             if str(detail.get("@type", "")).endswith("google.rpc.RetryInfo"):
-                return max(1, math.ceil(float(detail["retryDelay"].removesuffix("s"))))
+                seconds = math.ceil(float(detail["retryDelay"].removesuffix("s")))
+                return min(max(1, seconds), LONGEST_WAIT)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None
     return None
+
+
+def _usage_of(response: "GenerateContentResponse") -> Usage:
+    """Return what the response cost; what the model thought is paid for as output."""
+    usage = response.usage_metadata
+    if usage is None:
+        return Usage()
+    written = usage.candidates_token_count
+    output = None if written is None else written + (usage.thoughts_token_count or 0)
+    return Usage(_whole(usage.prompt_token_count, MOST_TOKENS), _whole(output, MOST_TOKENS))
 
 
 def _json_of(response: "GenerateContentResponse") -> dict[str, Any]:
@@ -247,24 +294,28 @@ def _json_of(response: "GenerateContentResponse") -> dict[str, Any]:
     if not response.candidates:
         raise ModelRefused("The model gave no answer.")
     candidate = response.candidates[0]
-    if candidate.finish_reason is not None and candidate.finish_reason.name != "STOP":
-        raise ModelRefused(f"The model stopped before its answer was whole ({candidate.finish_reason.name}).")
+    finish = candidate.finish_reason.name if candidate.finish_reason is not None else "unfinished"
+    if finish != "STOP":
+        raise ModelRefused(f"The model stopped before its answer was whole ({finish[:40]}).")
     parts = (candidate.content.parts if candidate.content else None) or []
     text = "".join(part.text for part in parts if part.text and not part.thought)
     try:
         answer = json.loads(text)  # not orjson, which takes nothing of an answer with half a surrogate pair
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ModelRefused("The model's answer is not what it was asked for.") from None
     if not isinstance(answer, dict):
         raise ModelRefused("The model's answer is not what it was asked for.")
     return answer
 
 
-def _findings(kind: type[Answer], **found: Any) -> Answer:
+def _findings(kind: type[Found], *, seen: Any, **found: Any) -> Found:
+    """Return the findings; ModelRefused unless the model says that it has `seen` any, and they are whole."""
     try:
-        return kind(**found)
+        if seen is True:
+            return kind(**found)
     except ValidationError:
-        raise ModelRefused("The model's answer is not what it was asked for.") from None
+        pass
+    raise ModelRefused("The model's answer is not what it was asked for.")
 
 
 def _ingredients(found: Any) -> Any:
@@ -275,10 +326,9 @@ def _ingredients(found: Any) -> Any:
     for one in found:
         name = _name(one.get("name")) if isinstance(one, dict) else None
         if name and name not in kept and len(kept) < MOST_INGREDIENTS:
-            color = one.get("color")
             kept[name] = {
                 "name": name,
-                "color": color if color in set(IngredientColor) else IngredientColor.TEAL,
+                "color": _word(IngredientColor, one.get("color")) or IngredientColor.TEAL,
                 "grams": _number(one.get("grams"), 100_000),
                 "calories": _whole(one.get("calories"), 100_000),
             }
@@ -286,10 +336,20 @@ def _ingredients(found: Any) -> Any:
 
 
 def _name(found: Any) -> str | None:
-    """Return a name without what cannot be stored, cut to what can."""
+    """Return a name on one line, without what cannot be stored or seen, cut to what fits."""
     if not isinstance(found, str):
         return None
-    return found.replace("\x00", "").encode(errors="ignore").decode().strip()[:LONGEST_NAME].strip() or None
+    storable = found.encode(errors="ignore").decode()  # drops halves of surrogate pairs
+    line = " ".join(storable.split())
+    shown = "".join(character for character in line if character.isprintable() or character in JOINERS)
+    return shown[:LONGEST_NAME].strip() or None
+
+
+def _word(vocabulary: type[Word], found: Any) -> Word | None:
+    try:
+        return vocabulary(found)
+    except ValueError:
+        return None
 
 
 def _number(found: Any, most: float) -> float | None:

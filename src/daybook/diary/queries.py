@@ -10,7 +10,6 @@ from sqlalchemy import (
     Insert,
     Select,
     Table,
-    Update,
     and_,
     delete,
     desc,
@@ -24,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import joinedload, selectinload
 from sqlalchemy.sql.base import ExecutableOption
-from sqlalchemy.sql.dml import ReturningDelete, ReturningInsert
+from sqlalchemy.sql.dml import ReturningDelete, ReturningInsert, ReturningUpdate
 
 from daybook.accounts.models import User
 from daybook.accounts.queries import local_day
@@ -131,34 +130,46 @@ def photo(user_id: int, photo_id: UUID) -> Select[Photo]:
     return select(Photo).where(Photo.user_id == user_id, Photo.id == photo_id)
 
 
-def photo_by_hash(user_id: int, sha256: bytes) -> Select[Photo]:
-    """The photo that was made of these bytes."""
-    return select(Photo).where(Photo.user_id == user_id, Photo.sha256 == sha256)
-
-
-def insert_photo(columns: dict[str, Any]) -> ReturningInsert[UUID]:
-    """Keep a photo; the id of the row, also when the same bytes were kept before."""
-    statement = pg_insert(Photo).values(columns)
+def insert_question(photo: dict[str, Any], question: dict[str, Any]) -> ReturningInsert[UUID]:
+    """Keep the photo and note the question about it; the photo's id, also when the same bytes were kept before."""
+    kept = pg_insert(Photo).values(photo)
     # Setting what is there already makes the row come back.
-    return statement.on_conflict_do_update(
-        index_elements=[Photo.user_id, Photo.sha256], set_={"sha256": statement.excluded.sha256}
-    ).returning(Photo.id)
-
-
-def known_answer(user_id: int, sha256: bytes, kind: AnalysisKind, model: str, prompt_version: str) -> Select[Analysis]:
-    """What this model said of the same bytes before, when asked the same."""
+    photo_row = (
+        kept.on_conflict_do_update(index_elements=[Photo.user_id, Photo.sha256], set_={"sha256": kept.excluded.sha256})
+        .returning(Photo.id, Photo.user_id)
+        .cte("photo")
+    )
+    columns = {name: literal(value, Analysis.__table__.c[name].type) for name, value in question.items()}
     return (
-        select(Analysis)
-        .join(Photo, and_(Photo.id == Analysis.photo_id, Photo.user_id == Analysis.user_id))
-        .where(
-            Photo.user_id == user_id,
-            Photo.sha256 == sha256,
-            Analysis.kind == kind,
-            Analysis.model == model,
-            Analysis.prompt_version == prompt_version,
-            Analysis.status == AnalysisStatus.DONE,
-        )
-        .order_by(desc(Analysis.id))
+        insert(Analysis)
+        .from_select(["photo_id", "user_id", *columns], select(*photo_row.c, *columns.values()))
+        .returning(Analysis.photo_id)
+    )
+
+
+def known_answer(
+    user_id: int, now: dt.datetime, sha256: bytes, kind: AnalysisKind, *, model: str, prompt_version: str
+) -> Select[dt.date, Analysis | None]:
+    """The owner's local day, and what this model said of the same bytes before when asked the same, if it was.
+
+    No row when the account is gone.
+    """
+    same_photo = and_(Photo.user_id == User.id, Photo.sha256 == sha256)
+    same_question = and_(
+        Analysis.photo_id == Photo.id,
+        Analysis.user_id == Photo.user_id,
+        Analysis.kind == kind,
+        Analysis.model == model,
+        Analysis.prompt_version == prompt_version,
+        Analysis.status == AnalysisStatus.DONE,
+    )
+    return (
+        select(local_day(now), Analysis)
+        .select_from(User)
+        .outerjoin(Photo, same_photo)
+        .outerjoin(Analysis, same_question)
+        .where(User.id == user_id)
+        .order_by(desc(Analysis.id).nulls_last())
         .limit(1)
     )
 
@@ -178,9 +189,14 @@ def use_budget(user_id: int, now: dt.datetime, limit: int) -> ReturningInsert[in
     )
 
 
-def finish_analysis(user_id: int, analysis_id: UUID, outcome: dict[str, Any]) -> Update:
+def finish_analysis(user_id: int, analysis_id: UUID, outcome: dict[str, Any]) -> ReturningUpdate[UUID]:
     """Note what came of a question."""
-    return update(Analysis).where(Analysis.user_id == user_id, Analysis.id == analysis_id).values(outcome)
+    return (
+        update(Analysis)
+        .where(Analysis.user_id == user_id, Analysis.id == analysis_id)
+        .values(outcome)
+        .returning(Analysis.id)
+    )
 
 
 def analyses(user_id: int, before: UUID | None, limit: int) -> Select[Analysis]:
@@ -189,8 +205,3 @@ def analyses(user_id: int, before: UUID | None, limit: int) -> Select[Analysis]:
     if before is not None:
         statement = statement.where(Analysis.id < before)
     return statement.order_by(desc(Analysis.id)).limit(limit)
-
-
-def local_day_of(user_id: int, now: dt.datetime) -> Select[dt.date]:
-    """The day it is where the person lives."""
-    return select(local_day(now)).where(User.id == user_id)

@@ -14,7 +14,7 @@ from daybook.web.schema import Schema
 Item = TypeVar("Item")
 Key = TypeVar("Key")
 
-Limit = Annotated[int, Field(ge=1, le=200, description="How many to return at most.")]
+Limit = Annotated[int, Field(ge=1, le=300, description="How many to return at most.")]
 Cursor = Annotated[
     str, Field(max_length=500, description="`nextCursor` of the page before; without it, the first page.")
 ]

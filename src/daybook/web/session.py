@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from daybook.database.engine import Database
 
@@ -17,24 +17,24 @@ Session = AsyncSession
 """What a route's unit of work is given, for routers, which import nothing of SQLAlchemy."""
 
 
-def get_database(request: Request) -> Database:
+async def get_database(request: Request) -> Database:
     """Return the process's database."""
     database: Database = request.state.database
     return database
 
 
-async def _read_session(request: Request) -> AsyncIterator[AsyncSession]:
-    async with get_database(request).read() as session:
+TheDatabase = Annotated[Database, Depends(get_database)]
+"""For work that waits for something else between its units of work, and may hold no connection meanwhile."""
+
+
+async def _read_session(database: TheDatabase) -> AsyncIterator[AsyncSession]:
+    async with database.read() as session:
         yield session
 
 
-async def _write_session(request: Request) -> AsyncIterator[AsyncSession]:
-    async with get_database(request).write.begin() as session:
+async def _write_session(database: TheDatabase) -> AsyncIterator[AsyncSession]:
+    async with database.write.begin() as session:
         yield session
-
-
-async def _write_sessions(request: Request) -> async_sessionmaker[AsyncSession]:
-    return get_database(request).write
 
 
 async def _now(request: Request) -> datetime:
@@ -49,9 +49,6 @@ ReadSession = Annotated[AsyncSession, Depends(_read_session, scope="function")]
 # FastAPI ends it afterwards, and a commit that fails would already have been answered 201.
 WriteSession = Annotated[AsyncSession, Depends(_write_session, scope="function")]
 """A unit of work: committed before the response is sent, rolled back by any exception."""
-
-WriteSessions = Annotated[async_sessionmaker[AsyncSession], Depends(_write_sessions)]
-"""For work that waits for something else between its units of work, and may hold no connection meanwhile."""
 
 Now = Annotated[datetime, Depends(_now)]
 """The time at which the request is handled."""

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from daybook.accounts import queries
 from daybook.accounts.caller import Caller, Scope
@@ -10,6 +10,7 @@ from daybook.accounts.errors import APITokenNotFound
 from daybook.accounts.models import APIToken
 from daybook.accounts.schemas import APITokenCreate
 from daybook.accounts.tokens import digest, new_api_token
+from daybook.database.engine import Database
 from daybook.errors import InvalidInput, Unauthenticated
 
 PREFIX_LENGTH = 12
@@ -44,9 +45,9 @@ async def delete(session: AsyncSession, caller: Caller, token_id: int) -> None:
         raise APITokenNotFound("None of your API tokens has this id.")
 
 
-async def authenticate(sessions: async_sessionmaker[AsyncSession], token: str, now: datetime) -> Caller:
+async def authenticate(database: Database, token: str, now: datetime) -> Caller:
     """Return whom an API token speaks for; Unauthenticated when it is unknown, deleted or has expired."""
-    async with sessions.begin() as session:
+    async with database.write.begin() as session:
         stored = await session.scalar(queries.api_token(digest(token), now))
         if stored is None:
             raise Unauthenticated("The API token is unknown, deleted or has expired.")

@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import uuid4
 
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from daybook.accounts import queries
 from daybook.accounts.caller import Caller
@@ -12,17 +12,16 @@ from daybook.accounts.errors import AccountExists, WrongCredentials
 from daybook.accounts.models import User
 from daybook.accounts.passwords import Passwords
 from daybook.accounts.schemas import UserCreate, UserUpdate
+from daybook.database.engine import Database
 from daybook.errors import NotFound, Unauthenticated
 
-Sessions = async_sessionmaker[AsyncSession]
 
-
-async def register(sessions: Sessions, passwords: Passwords, new: UserCreate, now: datetime) -> User:
+async def register(database: Database, passwords: Passwords, new: UserCreate, now: datetime) -> User:
     """Return the new account; AccountExists when its email or user key is taken."""
     password_hash = await passwords.hash(new.password)  # before the connection is taken, for it takes its time
     columns = new.model_dump(exclude={"password"}) | {"password_hash": password_hash}
     columns["user_key"] = new.user_key or uuid4().hex
-    async with sessions.begin() as session:
+    async with database.write.begin() as session:
         await session.execute(queries.known_timezone(new.timezone, now))
         user = await session.scalar(queries.register(columns))
         if user is None:
@@ -40,7 +39,7 @@ async def me(session: AsyncSession, caller: Caller) -> User:
 
 
 async def change_me(
-    sessions: Sessions, passwords: Passwords, caller: Caller, wanted: UserUpdate, now: datetime
+    database: Database, passwords: Passwords, caller: Caller, wanted: UserUpdate, now: datetime
 ) -> User:
     """Return the changed account. A new password signs every other session out.
 
@@ -48,14 +47,14 @@ async def change_me(
     """
     password_hash = None
     if wanted.current_password is not None:
-        async with sessions() as session:
+        async with database.read() as session:
             user = await me(session, caller)
         good, _ = await passwords.verify(wanted.current_password, user.password_hash)
         if not good:
             raise WrongCredentials("The current password is not right.")
         if wanted.password:
             password_hash = await passwords.hash(wanted.password)
-    async with sessions.begin() as session:
+    async with database.write.begin() as session:
         user = await me(session, caller)
         if wanted.timezone:
             await session.execute(queries.known_timezone(wanted.timezone, now))

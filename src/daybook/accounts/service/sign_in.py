@@ -6,7 +6,7 @@ from hashlib import sha256
 from uuid import UUID, uuid4
 
 from pydantic import EmailStr, TypeAdapter, ValidationError
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from daybook.accounts import queries
 from daybook.accounts.caller import Caller
@@ -16,8 +16,7 @@ from daybook.accounts.openid import OpenIDVerifier, VerifiedIdentity
 from daybook.accounts.passwords import Passwords
 from daybook.accounts.schemas import OpenIDSignIn, PasswordSignIn
 from daybook.accounts.tokens import AccessTokens, RefreshTokens, digest
-
-Sessions = async_sessionmaker[AsyncSession]
+from daybook.database.engine import Database
 
 _EMAIL = TypeAdapter(EmailStr | None)
 
@@ -55,14 +54,14 @@ class Authenticator:
 
 
 async def with_password(
-    sessions: Sessions, auth: Authenticator, sent: PasswordSignIn, device: Device, now: datetime
+    database: Database, auth: Authenticator, sent: PasswordSignIn, device: Device, now: datetime
 ) -> tuple[User, Tokens]:
     """Return who signed in and their tokens; WrongCredentials, or TooManyAttempts after too many of those."""
     limits = {
         _bucket("account", sent.email.lower()): ATTEMPTS_PER_ACCOUNT,
         _bucket("address", device.address): ATTEMPTS_PER_ADDRESS,
     }
-    async with sessions.begin() as session:
+    async with database.write.begin() as session:
         attempts = (await session.execute(queries.count_attempt(list(limits), now, ATTEMPT_WINDOW))).all()
         user = await session.scalar(queries.user_by_email(sent.email))
     too_many = [since for bucket, failures, since in attempts if failures > limits[bucket]]
@@ -74,7 +73,7 @@ async def with_password(
     good, better_hash = await auth.passwords.verify(sent.password, user.password_hash if user else None)
     if user is None or not good:
         raise WrongCredentials("There is no account with this email and password.")
-    async with sessions.begin() as session:
+    async with database.write.begin() as session:
         await session.execute(queries.strike_out_attempt(list(limits)))
         await session.execute(queries.forget_attempts(now - ATTEMPT_WINDOW))
         if better_hash:
@@ -84,14 +83,14 @@ async def with_password(
 
 
 async def with_openid(
-    sessions: Sessions, auth: Authenticator, sent: OpenIDSignIn, device: Device, now: datetime
+    database: Database, auth: Authenticator, sent: OpenIDSignIn, device: Device, now: datetime
 ) -> tuple[User, Tokens]:
     """Return who signed in and their tokens. The first sign-in of an identity makes an account.
 
     Raises UnknownProvider, InvalidIDToken or ProviderUnavailable.
     """
     identity = await auth.openid.verify(sent.provider, sent.id_token, sent.nonce)
-    async with sessions.begin() as session:
+    async with database.write.begin() as session:
         user = await session.scalar(queries.user_of_identity(identity.provider, identity.subject))
         if user is None:
             await session.execute(queries.known_timezone(sent.timezone, now))
@@ -99,7 +98,7 @@ async def with_openid(
         return user, await _start(session, auth, user.id, device, now)
 
 
-async def refresh(sessions: Sessions, auth: Authenticator, token: str, now: datetime) -> Tokens:
+async def refresh(database: Database, auth: Authenticator, token: str, now: datetime) -> Tokens:
     """Trade a refresh token in for new tokens.
 
     A token that was used already gets the same answer again for a short time, since its client may have lost the
@@ -107,7 +106,7 @@ async def refresh(sessions: Sessions, auth: Authenticator, token: str, now: date
     InvalidRefreshToken.
     """
     successor = auth.refresh.successor(token)
-    async with sessions.begin() as session:
+    async with database.write.begin() as session:
         statement = queries.rotate(digest(token), digest(successor), now, now + auth.refresh.lifetime)
         rotated = (await session.execute(statement)).one_or_none()
         if rotated is not None:

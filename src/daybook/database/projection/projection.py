@@ -7,7 +7,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from pydantic import BaseModel, TypeAdapter
-from sqlalchemy import BindParameter, ColumnElement, Select, bindparam
+from sqlalchemy import BindParameter, ColumnElement, Select, SQLColumnExpression, bindparam
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import UnaryExpression
 
@@ -45,7 +45,7 @@ class Projection(Generic[SchemaT]):
         *,
         where: Sequence[ColumnElement[bool]] = (),
         optional: Sequence[ColumnElement[bool]] = (),
-        order_by: Sequence[ColumnElement[Any]] = (),
+        order_by: Sequence[SQLColumnExpression[Any]] = (),
     ) -> None:
         self.schema = schema
         self.mapped = mapped
@@ -113,7 +113,7 @@ class Projection(Generic[SchemaT]):
         self, shape: Shape, parameters: Mapping[str, object], *, by_alias: bool, after: bool
     ) -> "_Statement":
         """Return the statement with those criteria only that are asked for, so that each has a plan of its own."""
-        given = tuple(all(parameters.get(name) is not None for name in names) for names in self._switches)
+        given = tuple(self._wants(names, parameters) for names in self._switches)
         variant = (shape, by_alias, after, given)
         statement = self._statements.get(variant)
         if statement is None:
@@ -124,6 +124,13 @@ class Projection(Generic[SchemaT]):
         if unknown := parameters.keys() - self._parameters - statement.names:
             raise ProjectionError(f"{self} has no parameter {', '.join(sorted(unknown))}")
         return statement
+
+    def _wants(self, names: tuple[str, ...], parameters: Mapping[str, object]) -> bool:
+        """Return whether an optional criterion with these parameters holds; half of them would be a mistake."""
+        missing = [name for name in names if parameters.get(name) is None]
+        if missing and len(missing) < len(names):
+            raise ProjectionError(f"{self} is missing its parameter {missing[0]!r}, which goes with others given")
+        return not missing
 
     def _compile(self, shape: Shape, *, by_alias: bool, criteria: Sequence[ColumnElement[bool]]) -> "_Statement":
         row, source = schema_rows(self.schema, self.mapped, by_alias=by_alias)
@@ -138,8 +145,10 @@ class Projection(Generic[SchemaT]):
         """One row more than asked for tells whether the list goes on."""
         limit = bindparam("limit", type_=sa.Integer)
         keys = [_column(one).label(f"key_{number}") for number, one in enumerate(self._sort_key())]
-        page = rows.with_only_columns(sa.func.row_to_json(row).label("item"), *keys).limit(limit + sa.literal_column("1")).subquery("page")
-        items = sa.func.array_agg(page.c.item, type_=sa.ARRAY(sa.JSON))[sa.literal_column("1") : limit]
+        one: ColumnElement[int] = sa.literal_column("1")
+        rows = rows.with_only_columns(sa.func.row_to_json(row).label("item"), *keys).limit(limit + one)
+        page = rows.subquery("page")
+        items = sa.func.array_agg(page.c.item, type_=sa.ARRAY(sa.JSON))[one:limit]
         last = [sa.func.array_agg(page.c[key.name], type_=sa.ARRAY(key.type))[limit] for key in keys]
         return sa.select(_json(sa.func.array_to_json(items)), sa.func.count() > limit, *last)
 
@@ -151,7 +160,7 @@ class Projection(Generic[SchemaT]):
         row = sa.tuple_(*columns)
         return row < sa.tuple_(*values) if _descends(self._order_by[0]) else row > sa.tuple_(*values)
 
-    def _sort_key(self) -> tuple[ColumnElement[Any], ...]:
+    def _sort_key(self) -> tuple[SQLColumnExpression[Any], ...]:
         """Return `order_by`, once it is known to be the key of keyset pages."""
         columns = [_column(one) for one in self._order_by]
         primary_key = sa.inspect(self.mapped).primary_key
@@ -214,11 +223,13 @@ def _json(value: ColumnElement[Any]) -> ColumnElement[bytes]:
     return sa.func.convert_to(sa.cast(value, sa.Text), sa.literal_column("'UTF8'"))
 
 
-def _column(order: ColumnElement[Any]) -> ColumnElement[Any]:
-    return order.element if isinstance(order, UnaryExpression) else order
+def _column(order: Any) -> ColumnElement[Any]:
+    """The column that an element of `order_by` sorts by."""
+    column: ColumnElement[Any] = order.element if isinstance(order, UnaryExpression) else order.expression
+    return column
 
 
-def _descends(order: ColumnElement[Any]) -> bool:
+def _descends(order: SQLColumnExpression[Any]) -> bool:
     return isinstance(order, UnaryExpression) and order.modifier is operators.desc_op
 
 

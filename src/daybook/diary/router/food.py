@@ -16,7 +16,7 @@ from daybook.diary.service import analyses, food, logs
 from daybook.web.page import Cursor, Limit, Page, next_link
 from daybook.web.problem import problems
 from daybook.web.schema import Day, Note, Text
-from daybook.web.session import Now, ReadSession, Session, WriteSession, WriteSessions
+from daybook.web.session import Now, ReadSession, Session, TheDatabase, WriteSession
 
 router = APIRouter(prefix="/log/food")
 
@@ -49,7 +49,7 @@ async def log_food(new: FoodLogCreate, caller: DiaryWriter, once: OncePerKey, no
 async def log_food_photo(
     photo: Annotated[UploadFile, File(description="JPEG, PNG, WebP, GIF or HEIC.")],
     caller: DiaryWriter,
-    sessions: WriteSessions,
+    database: TheDatabase,
     desk: Desk,
     once: OncePerKey,
     now: Now,
@@ -62,7 +62,7 @@ async def log_food_photo(
     sent = await photo.read()
     if first := await once.first_answer(sent):
         return first
-    seen = await analyses.food(sessions, desk, caller, sent, now)
+    seen = await analyses.food(database, desk, caller, sent, now)
     new = FoodLogCreate(
         id=id,
         meal_type=mealType or seen.meal_type,

@@ -26,7 +26,7 @@ from daybook.diary.service import photos
 from daybook.diary.service.analyses import PhotoDesk
 from daybook.errors import InvalidInput, MalformedRequest, StorageFull
 from daybook.web.problem import problems
-from daybook.web.session import WriteSessions
+from daybook.web.session import TheDatabase
 
 router = APIRouter(prefix="/photos")
 
@@ -108,12 +108,12 @@ def _from_json(body: bytes) -> bytes:
 async def get_photo(
     photo_id: UUID,
     caller: DiaryReader,
-    sessions: WriteSessions,
+    database: TheDatabase,
     desk: Desk,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """A photo as it is kept: upright, scaled down, without metadata."""
-    photo = await photos.read(sessions, desk.store, caller, photo_id)
+    photo = await photos.read(database, desk.store, caller, photo_id)
     headers = {
         "ETag": photo.etag,
         "Cache-Control": "private, max-age=31536000, immutable",

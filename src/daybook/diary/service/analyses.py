@@ -9,10 +9,11 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from daybook.accounts.caller import Caller
+from daybook.database.engine import Database
 from daybook.diary import queries
 from daybook.diary.errors import AnalysisBudgetUsedUp
 from daybook.diary.findings import ExerciseFindings, FoodFindings, ModelAnswer, PhotoAnalyzer
@@ -27,7 +28,6 @@ from daybook.web.page import decode_cursor, encode_cursor
 
 logger = logging.getLogger(__name__)
 
-Sessions = async_sessionmaker[AsyncSession]
 ID_KEY = TypeAdapter(tuple[UUID])
 CANCELLED = "cancelled"
 
@@ -41,6 +41,8 @@ class PhotoDesk:
     analyzer: PhotoAnalyzer
     per_day: int
     """How often one person may ask the model in a day."""
+    bulkhead: asyncio.Semaphore
+    """How many connections analyses may use at once: a hundred photos together leave some for everybody else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,9 @@ class Answered:
     today: dt.date
 
 
-async def food(sessions: Sessions, desk: PhotoDesk, caller: Caller, sent: bytes, now: dt.datetime) -> FoodAnalysis:
+async def food(database: Database, desk: PhotoDesk, caller: Caller, sent: bytes, now: dt.datetime) -> FoodAnalysis:
     """Return what is on the plate. Raises BadPhoto, PhotoTooLarge, AnalysisBudgetUsedUp or a fault of the model."""
-    answered = await _ask(sessions, desk, caller, AnalysisKind.FOOD, sent=sent, now=now)
+    answered = await _ask(database, desk, caller, AnalysisKind.FOOD, sent=sent, now=now)
     found = FoodFindings.model_validate(answered.result)
     return FoodAnalysis(
         is_healthy=found.is_healthy,
@@ -71,10 +73,10 @@ async def food(sessions: Sessions, desk: PhotoDesk, caller: Caller, sent: bytes,
 
 
 async def exercise(
-    sessions: Sessions, desk: PhotoDesk, caller: Caller, sent: bytes, now: dt.datetime
+    database: Database, desk: PhotoDesk, caller: Caller, sent: bytes, now: dt.datetime
 ) -> ExerciseAnalysis:
     """Return which exercise it was. Raises as `food` does."""
-    answered = await _ask(sessions, desk, caller, AnalysisKind.EXERCISE, sent=sent, now=now)
+    answered = await _ask(database, desk, caller, AnalysisKind.EXERCISE, sent=sent, now=now)
     found = ExerciseFindings.model_validate(answered.result)
     return ExerciseAnalysis(
         exercise_type=found.exercise_type,
@@ -98,26 +100,29 @@ async def past(
 
 
 async def _ask(
-    sessions: Sessions, desk: PhotoDesk, caller: Caller, kind: AnalysisKind, *, sent: bytes, now: dt.datetime
+    database: Database, desk: PhotoDesk, caller: Caller, kind: AnalysisKind, *, sent: bytes, now: dt.datetime
 ) -> Answered:
     """Look the photo up, or have the model look at it. No connection is held while it does."""
     photo = await desk.preparer.prepare(sent)
     model, version = desk.analyzer.model, desk.analyzer.prompt_version
-    async with sessions.begin() as session:
-        today = await session.scalar(queries.local_day_of(caller.user_id, now))
-        if today is None:
-            raise Unauthenticated("The account of this token is gone.")
-        known = await session.scalar(queries.known_answer(caller.user_id, photo.sha256, kind, model, version))
-        if known is not None and known.result is not None:
-            return Answered(known.id, known.photo_id, known.model, known.result, today)
-        if await session.scalar(queries.use_budget(caller.user_id, now, desk.per_day)) is None:
-            raise AnalysisBudgetUsedUp(
-                f"You have asked the model {desk.per_day} times today; ask again tomorrow.", retry_after=3600
-            )
+    statement = queries.known_answer(caller.user_id, now, photo.sha256, kind, model=model, prompt_version=version)
+    async with desk.bulkhead, database.read() as session:
+        found = (await session.execute(statement)).one_or_none()
+    if found is None:
+        raise Unauthenticated("The account of this token is gone.")
+    today, known = found
+    if known is not None:
+        return Answered(known.id, known.photo_id, known.model, known.result or {}, today)
+    async with desk.bulkhead:
+        used = await database.run(queries.use_budget(caller.user_id, now, desk.per_day))
+    if used is None:
+        raise AnalysisBudgetUsedUp(
+            f"You have asked the model {desk.per_day} times today; ask again tomorrow.", retry_after=3600
+        )
     asking = asyncio.create_task(_look(desk.analyzer, kind, photo))
     try:
         # The model is looking already while the photo and the question are stored.
-        question = await _record(sessions, desk, caller, kind, photo)
+        question = await _record(database, desk, caller, kind, photo)
     except BaseException:
         asking.cancel()
         raise
@@ -125,9 +130,9 @@ async def _ask(
         outcome = await asking
     except asyncio.CancelledError:
         cancelled = _Outcome(AnalysisStatus.FAILED, error=CANCELLED)
-        await asyncio.shield(_finish(sessions, caller, question.id, cancelled))
+        await asyncio.shield(_finish(database, desk, caller, question.id, cancelled))
         raise
-    await _finish(sessions, caller, question.id, outcome)
+    await _finish(database, desk, caller, question.id, outcome)
     if outcome.failure is not None:
         raise outcome.failure
     return Answered(question.id, question.photo_id, model, outcome.result or {}, today)
@@ -183,23 +188,22 @@ async def _look(analyzer: PhotoAnalyzer, kind: AnalysisKind, photo: PreparedPhot
 
 
 async def _record(
-    sessions: Sessions, desk: PhotoDesk, caller: Caller, kind: AnalysisKind, photo: PreparedPhoto
+    database: Database, desk: PhotoDesk, caller: Caller, kind: AnalysisKind, photo: PreparedPhoto
 ) -> _Question:
-    async with sessions.begin() as session:
-        photo_id = await photos.keep(session, desk.store, caller, photo)
-        question = Analysis(
-            id=uuid7(),
-            user_id=caller.user_id,
-            kind=kind,
-            photo_id=photo_id,
-            model=desk.analyzer.model,
-            prompt_version=desk.analyzer.prompt_version,
-            status=AnalysisStatus.RUNNING,
-        )
-        session.add(question)
-        return _Question(question.id, photo_id)
+    kept = await photos.keep(desk.store, caller, photo)
+    question: dict[str, Any] = {
+        "id": uuid7(),
+        "kind": kind,
+        "model": desk.analyzer.model,
+        "prompt_version": desk.analyzer.prompt_version,
+        "status": AnalysisStatus.RUNNING,
+    }
+    async with desk.bulkhead:
+        stored = await database.run(queries.insert_question(kept, question))
+    assert stored is not None  # noqa: S101 - it is inserted, or raises
+    return _Question(question["id"], stored.photo_id)
 
 
-async def _finish(sessions: Sessions, caller: Caller, analysis_id: UUID, outcome: _Outcome) -> None:
-    async with sessions.begin() as session:
-        await session.execute(queries.finish_analysis(caller.user_id, analysis_id, outcome.columns()))
+async def _finish(database: Database, desk: PhotoDesk, caller: Caller, analysis_id: UUID, outcome: _Outcome) -> None:
+    async with desk.bulkhead:
+        await database.run(queries.finish_analysis(caller.user_id, analysis_id, outcome.columns()))

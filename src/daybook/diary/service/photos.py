@@ -1,12 +1,13 @@
 """Keeping photos, and giving them back to their owner."""
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from uuid_utils.compat import uuid7
 
 from daybook.accounts.caller import Caller
+from daybook.database.engine import Database
 from daybook.diary import queries
 from daybook.diary.errors import PhotoNotFound
 from daybook.diary.models import Photo
@@ -23,18 +24,15 @@ class KeptPhoto:
     etag: str
 
 
-async def keep(session: AsyncSession, store: PhotoStore, caller: Caller, photo: PreparedPhoto) -> UUID:
-    """Return the id of the photo's row; the same bytes have the same.
+async def keep(store: PhotoStore, caller: Caller, photo: PreparedPhoto) -> dict[str, Any]:
+    """Put the photo's file into the store and return the columns of its row, which is written after it.
 
-    The file is written before the row, so that there is never a row without its file. The session must not have
-    been used yet: until the file is there, no connection is held.
+    So there is never a row without its file. The key is the hash: the same photo again is the same file again.
     """
-    photo_id = uuid7()
-    # By its hash, so that a repetition writes the same file and not another one.
     key = f"{caller.user_id}/{photo.sha256.hex()}.jpg"
     await store.put(key, photo.data)
-    columns = {
-        "id": photo_id,
+    return {
+        "id": uuid7(),
         "user_id": caller.user_id,
         "sha256": photo.sha256,
         "media_type": photo.media_type,
@@ -43,14 +41,11 @@ async def keep(session: AsyncSession, store: PhotoStore, caller: Caller, photo: 
         "height": photo.height,
         "storage_key": key,
     }
-    return (await session.scalars(queries.insert_photo(columns))).one()
 
 
-async def read(
-    sessions: async_sessionmaker[AsyncSession], store: PhotoStore, caller: Caller, photo_id: UUID
-) -> KeptPhoto:
+async def read(database: Database, store: PhotoStore, caller: Caller, photo_id: UUID) -> KeptPhoto:
     """Return one of the caller's photos; PhotoNotFound."""
-    async with sessions() as session:
+    async with database.read() as session:
         photo: Photo | None = await session.scalar(queries.photo(caller.user_id, photo_id))
     data = await store.get(photo.storage_key) if photo else None
     if photo is None or data is None:

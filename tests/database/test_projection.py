@@ -1,20 +1,22 @@
-"""A projection's JSON is what the same schema makes of entities, for every type and any data."""
+"""What projections return: JSON equal to that of entities through the same schema, pages, objects, criteria."""
 
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import bindparam, insert, select, text
+from sqlalchemy import bindparam, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import joinedload, selectinload
 
-from daybook.database.projection import Projection
+from daybook.database.projection import KeysetPage, Projection
 from daybook.database.reader import Reader, open_reader
 from tests.database.projection_models import (
     Author,
@@ -25,11 +27,26 @@ from tests.database.projection_models import (
     Chapter,
     Level,
     Note,
+    Schema,
     Size,
     Tag,
     Word,
     book_tag,
 )
+
+
+@dataclass
+class Recorded:
+    """Keeps what a reader tells of."""
+
+    statements: list[str] = field(default_factory=list)
+
+    def logging_token(self) -> str | None:
+        return None
+
+    def statement(self, sql: str, *_: object, **_outcome: object) -> None:
+        self.statements.append(sql)
+
 
 TEXT = st.text(
     st.one_of(
@@ -38,9 +55,9 @@ TEXT = st.text(
     max_size=12,
 )
 MOMENT = st.datetimes(
-    datetime(1, 1, 2),
-    datetime(9999, 12, 30),
-    timezones=st.sampled_from([UTC, timezone(timedelta(hours=9))]),  # noqa: DTZ001
+    datetime(1, 1, 2),  # noqa: DTZ001 - Hypothesis adds the zone
+    datetime(9999, 12, 30),  # noqa: DTZ001
+    timezones=st.sampled_from([UTC, timezone(timedelta(hours=9))]),
 )
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 SCALARS = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | FINITE | TEXT
@@ -107,9 +124,10 @@ async def shop(database_url: str) -> AsyncIterator[AsyncEngine]:
         await connection.execute(text("DROP SCHEMA IF EXISTS projection CASCADE"))
         await connection.execute(text("CREATE SCHEMA projection"))
         await connection.run_sync(Base.metadata.create_all)
-        names = [{"id": 1, "name": "박완서"}, {"id": 2, "name": "🍚"}, {"id": 3, "name": "C"}]
-        await connection.execute(insert(Author), [{**name, "mentor_id": name["id"] - 1 or None} for name in names])
-        await connection.execute(insert(Tag), names)
+        names = {1: "박완서", 2: "🍚", 3: "C"}
+        authors = [{"id": id_, "name": name, "mentor_id": id_ - 1 or None} for id_, name in names.items()]
+        await connection.execute(insert(Author), authors)
+        await connection.execute(insert(Tag), [{"id": id_, "name": name} for id_, name in names.items()])
     yield engine
     async with engine.begin() as connection:
         await connection.execute(text("DROP SCHEMA projection CASCADE"))
@@ -165,3 +183,102 @@ async def test_json_equals_what_entities_give(shop: AsyncEngine, reader: Reader)
 
     # Hypothesis is synchronous; the engine belongs to this loop.
     await asyncio.to_thread(check)
+
+
+def book(**changes: object) -> dict[str, Any]:
+    plain = {
+        "author_id": 1,
+        "title": "",
+        "key": UUID(int=7),
+        "day": date(2026, 11, 22),
+        "moment": datetime(2026, 11, 22, tzinfo=UTC),
+        "size": Size.SMALL,
+        "color": Word.RED,
+        "price": Decimal("1.00"),
+        "double": 1.0,
+        "listed": [],
+        "words": [],
+        "blurb": None,
+        "chapters": [],
+        "tags": [],
+    }
+    return plain | changes
+
+
+class Title(Schema):
+    id: int
+    title: str
+
+
+titles = Projection(
+    Title,
+    Book,
+    where=[Book.author_id == bindparam("author_id")],
+    optional=[Book.color == bindparam("color"), Book.day.between(bindparam("start"), bindparam("end"))],
+    order_by=[Book.day.desc(), Book.id.desc()],
+)
+
+
+def ids(body: bytes) -> list[int]:
+    return [item["id"] for item in json.loads(body)]
+
+
+async def test_pages_follow_one_another_without_gap_or_repetition(shop: AsyncEngine, reader: Reader) -> None:
+    await keep(shop, [book(day=date(2026, 11, 1 + number // 3)) for number in range(10)])
+    seen, after = [], None
+    for _ in range(4):
+        page = await titles.page(reader, limit=3, after=after, author_id=1)
+        seen += ids(page.items)
+        after = page.next_key
+    assert seen == [9, 8, 7, 6, 5, 4, 3, 2, 1, 0]
+    assert after is None
+
+
+async def test_the_last_page_may_be_full(shop: AsyncEngine, reader: Reader) -> None:
+    await keep(shop, [book(), book()])
+    assert (await titles.page(reader, limit=2, author_id=1)).next_key is None
+    assert (await titles.page(reader, limit=1, author_id=1)).next_key == (date(2026, 11, 22), 1)
+
+
+async def test_an_optional_criterion_holds_only_when_its_parameters_are_given(
+    shop: AsyncEngine, reader: Reader
+) -> None:
+    await keep(shop, [book(color=Word.GREEN), book(day=date(2026, 1, 1)), book(author_id=2)])
+    day = date(2026, 1, 1)
+    assert ids(await titles.json(reader, author_id=1)) == [0, 1]
+    assert ids(await titles.json(reader, author_id=1, color=Word.GREEN, start=None)) == [0]
+    assert ids(await titles.json(reader, author_id=1, start=day, end=day)) == [1]
+
+
+async def test_a_page_deep_in_the_list_is_one_range_of_an_index(shop: AsyncEngine, reader: Reader) -> None:
+    recorder = Recorded()
+    reader = replace(reader, recorder=recorder)
+    await titles.page(reader, limit=3, after=(date(2026, 1, 1), 5), author_id=1)
+    assert "(projection.books.day, projection.books.id) < ($3::DATE, $4::BIGINT)" in recorder.statements[-1]
+
+
+async def test_infinity_comes_out_as_the_driver_reads_it(shop: AsyncEngine, reader: Reader) -> None:
+    await keep(shop, [book()])
+    change = update(Book).values(day=text("'infinity'"), moment=text("'-infinity'"), double=text("'NaN'"))
+    async with shop.begin() as connection:
+        await connection.execute(change)
+    one = json.loads(await books.json_or_none(reader, least=0) or b"")
+    assert (one["day"], one["moment"], one["double"]) == ("9999-12-31", "0001-01-01T00:00:00+00:00", None)
+
+
+async def test_nothing_found(shop: AsyncEngine, reader: Reader) -> None:
+    await keep(shop, [])
+    assert await titles.json(reader, author_id=1) == b"[]"
+    assert await titles.json_or_none(reader, author_id=1) is None
+    assert await titles.objects(reader, author_id=1) == []
+    assert await titles.page(reader, limit=5, author_id=1) == KeysetPage(b"[]", None)
+
+
+async def test_one_statement_however_many_rows(shop: AsyncEngine) -> None:
+    recorder = Recorded()
+    reader = replace(open_reader(shop), recorder=recorder)
+    for number in (1, 6):
+        await keep(shop, [book(tags=[1, 2], chapters=[("One", ["a", "b"])]) for _ in range(number)])
+        recorder.statements.clear()
+        assert len(json.loads(await books.json(reader, least=0))) == number
+        assert len(recorder.statements) == 1

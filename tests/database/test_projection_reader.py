@@ -1,0 +1,221 @@
+"""What becomes of a read, and of its connection, when something fails; and who is told."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import QueuePool
+
+from daybook.database.failures import FAILURES, classify
+from daybook.database.reader import Reader, open_reader
+from daybook.errors import Unavailable
+
+PID = "SELECT pg_backend_pid()"
+
+
+@pytest.fixture
+async def small(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """A pool of two, whose statements may take half a second."""
+    engine = create_async_engine(
+        database_url,
+        pool_size=2,
+        max_overflow=0,
+        pool_timeout=0.5,
+        connect_args={"server_settings": {"statement_timeout": "500"}},
+    )
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def reader(small: AsyncEngine) -> Reader:
+    return open_reader(small)
+
+
+async def terminate(engine: AsyncEngine, *pids: int) -> None:
+    async with engine.connect() as connection:
+        for pid in pids:
+            await connection.execute(text(f"SELECT pg_terminate_backend({pid}, 2000)"))
+
+
+def checked_out(engine: AsyncEngine) -> int:
+    pool = engine.sync_engine.pool
+    assert isinstance(pool, QueuePool)
+    return pool.checkedout()
+
+
+async def fill(reader: Reader) -> set[int]:
+    """Have both connections made, and return their backends."""
+    rows = await asyncio.gather(*(reader.fetch("SELECT pg_backend_pid() FROM pg_sleep(0.1)", []) for _ in range(2)))
+    return {row[0][0] for row in rows}
+
+
+async def test_connections_are_the_pools_and_go_back(small: AsyncEngine, reader: Reader) -> None:
+    pids = await fill(reader)
+    assert {(await reader.fetch(PID, []))[0][0] for _ in range(5)} <= pids
+    assert checked_out(small) == 0
+
+
+async def test_connections_killed_while_idle_are_not_noticed_by_callers(
+    engine: AsyncEngine, small: AsyncEngine, reader: Reader
+) -> None:
+    pids = await fill(reader)
+    await terminate(engine, *pids)
+    for _ in range(3):
+        [(pid,)] = await reader.fetch(PID, [])
+        assert pid not in pids
+    async with small.connect() as connection:
+        assert await connection.scalar(text(PID)) not in pids
+    assert checked_out(small) == 0
+
+
+async def test_a_read_that_lost_its_connection_is_run_again(engine: AsyncEngine, small: AsyncEngine) -> None:
+    """The first time it runs it takes long enough to be killed; the second time there is nothing to wait for."""
+    reader = open_reader(small)
+    [(pid,)] = await reader.fetch(PID, [])
+    sql = f"SELECT pg_backend_pid(), CASE pg_backend_pid() WHEN {pid} THEN pg_sleep(0.4) END"
+    read = asyncio.create_task(reader.fetch(sql, []))
+    await asyncio.sleep(0.1)
+    await terminate(engine, pid)
+    [(other, _)] = await read
+    assert other != pid
+    assert checked_out(small) == 0
+
+
+async def test_a_read_that_loses_two_connections_fails_as_unavailable(small: AsyncEngine, reader: Reader) -> None:
+    with pytest.raises(FAILURES) as failure:
+        await reader.fetch("SELECT pg_terminate_backend(pg_backend_pid(), 100)", [])
+    assert isinstance(classify(failure.value), Unavailable)
+    assert checked_out(small) == 0
+    assert len(await reader.fetch(PID, [])) == 1
+
+
+async def test_a_statement_timeout_is_unavailable_and_keeps_the_connection(small: AsyncEngine, reader: Reader) -> None:
+    [(pid,)] = await reader.fetch(PID, [])
+    with pytest.raises(FAILURES) as failure:
+        await reader.fetch("SELECT pg_sleep(5)", [])
+    assert isinstance(classify(failure.value), Unavailable)
+    assert (await reader.fetch(PID, []))[0][0] == pid
+
+
+async def test_a_client_side_timeout_is_unavailable_and_drops_the_connection(database_url: str) -> None:
+    engine = create_async_engine(database_url, connect_args={"command_timeout": 0.2})
+    reader = open_reader(engine)
+    [(pid,)] = await reader.fetch(PID, [])
+    with pytest.raises(FAILURES) as failure:
+        await reader.fetch("SELECT pg_sleep(5)", [])
+    assert isinstance(classify(failure.value), Unavailable)
+    assert (await reader.fetch(PID, []))[0][0] != pid
+    await engine.dispose()
+
+
+async def test_a_cancelled_read_leaves_nothing_behind(engine: AsyncEngine, small: AsyncEngine, reader: Reader) -> None:
+    for _ in range(5):
+        read = asyncio.create_task(reader.fetch("SELECT 'cancel me', pg_sleep(0.4)", []))
+        await asyncio.sleep(0.05)
+        read.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await read
+        assert [tuple(row) for row in await reader.fetch("SELECT 7", [])] == [(7,)]
+    assert checked_out(small) == 0
+    async with engine.connect() as connection:
+        running = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%cancel me%' AND state = 'active'"
+        assert await connection.scalar(text(f"{running} AND pid <> pg_backend_pid()")) == 0
+
+
+async def test_reads_wait_for_a_free_connection_but_not_for_ever(small: AsyncEngine, reader: Reader) -> None:
+    held = [await small.connect() for _ in range(2)]
+    with pytest.raises(PoolTimeoutError) as failure:
+        await reader.fetch(PID, [])
+    assert isinstance(classify(failure.value), Unavailable)
+    waiting = asyncio.create_task(reader.fetch(PID, []))
+    await asyncio.sleep(0.05)
+    await held[0].close()
+    assert len(await waiting) == 1
+    await held[1].close()
+
+
+async def test_many_reads_share_a_small_pool_with_overflow(database_url: str) -> None:
+    engine = create_async_engine(database_url, pool_size=1, max_overflow=3)
+    reader = open_reader(engine)
+    rows = await asyncio.gather(*(reader.fetch("SELECT pg_backend_pid() FROM pg_sleep(0.01)", []) for _ in range(40)))
+    assert 1 < len({row[0][0] for row in rows}) <= 4
+    pool = engine.sync_engine.pool
+    assert isinstance(pool, QueuePool)
+    assert (pool.checkedin(), pool.checkedout()) == (1, 0)
+    await engine.dispose()
+
+
+async def test_a_recycled_connection_is_made_anew(database_url: str) -> None:
+    engine = create_async_engine(database_url, pool_size=1, pool_recycle=0)
+    reader = open_reader(engine)
+    assert (await reader.fetch(PID, []))[0][0] != (await reader.fetch(PID, []))[0][0]
+    await engine.dispose()
+
+
+async def test_a_connection_refused_is_as_the_driver_says(database_url: str) -> None:
+    engine = create_async_engine(database_url.replace("/daybook_", "/nowhere_"))
+    with pytest.raises(FAILURES, match="does not exist"):
+        await open_reader(engine).fetch(PID, [])
+    await engine.dispose()
+
+
+@dataclass
+class Seen:
+    statements: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def logging_token(self) -> str | None:
+        return "a1b2c3"
+
+    def statement(
+        self,
+        sql: str,
+        parameters: Sequence[object],
+        started: float,
+        ended: float,
+        *,
+        rows: int | None = None,
+        error: BaseException | None = None,
+    ) -> None:
+        assert started <= ended
+        self.statements.append((sql, list(parameters), rows, type(error).__name__))
+
+
+async def test_a_recorder_sees_every_statement(reader: Reader) -> None:
+    reader.recorder = seen = Seen()
+    await reader.fetch("SELECT $1::int", [7])
+    with pytest.raises(FAILURES):
+        await reader.fetch("SELECT 1/0", [])
+    cancelled = asyncio.create_task(reader.fetch("SELECT pg_sleep(5)", []))
+    await asyncio.sleep(0.05)
+    cancelled.cancel()
+    await asyncio.wait([cancelled])
+    assert seen.statements == [
+        ("SELECT $1::int", [7], 1, "NoneType"),
+        ("SELECT 1/0", [], None, "DivisionByZeroError"),
+        ("SELECT pg_sleep(5)", [], None, "CancelledError"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("hide_parameters", "shown"),
+    [(False, "[projection] (7,)"), (True, "[projection] [SQL parameters hidden due to hide_parameters=True]")],
+)
+async def test_echo_shows_reads_as_it_shows_the_rest(
+    database_url: str, caplog: pytest.LogCaptureFixture, hide_parameters: bool, shown: str
+) -> None:
+    caplog.set_level(logging.INFO, "sqlalchemy.engine.Engine")
+    engine = create_async_engine(database_url, hide_parameters=hide_parameters)
+    reader = open_reader(engine)
+    await reader.fetch("SELECT $1::int", [7])
+    assert caplog.messages[-2:] == ["SELECT $1::int", shown]
+    reader.recorder = Seen()
+    await reader.fetch("SELECT $1::int", [7])
+    assert caplog.messages[-2:] == ["[a1b2c3] SELECT $1::int", f"[a1b2c3] {shown}"]
+    await engine.dispose()
