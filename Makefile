@@ -27,7 +27,7 @@ run: $(VENV)/runtime  ## Serve on http://127.0.0.1:8000 with a database of its o
 	@DAYBOOK_DEBUG=$${DAYBOOK_DEBUG:-1} $(BIN)/python -m daybook
 
 test: $(VENV)/development  ## Run the tests on a real PostgreSQL (TESTS="tests/diary -x" for some)
-	@$(BIN)/python -m pytest $(TESTS)
+	@$(BIN)/python -m pytest -n auto $(TESTS)
 
 bench-analyses: $(VENV)/development  ## Measure 100 photos at once on a pool of 2 connections
 	@$(BIN)/python -m benchmarks.analyses

@@ -76,12 +76,14 @@ async def test_a_commit_that_fails_is_never_201(
 async def test_connections_killed_while_idle_are_not_noticed(mina: Person, engine: AsyncEngine) -> None:
     for _ in range(3):
         async with engine.begin() as connection:
+            # Waits (a second at most) until each is gone.
             await connection.execute(
                 text(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity"
                     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
                 )
             )
+        await asyncio.sleep(0.05)  # for the news to arrive
         assert (await mina.client.get("/api/log/food/today")).status_code == 200
         assert (await mina.client.post("/api/log/food", json=MEAL)).status_code == 201
 
