@@ -18,6 +18,7 @@ from daybook.accounts.service.sign_in import Authenticator
 from daybook.accounts.tokens import AccessTokens, RefreshTokens
 from daybook.api import api
 from daybook.database.engine import Database, open_database
+from daybook.database.reader import Recorder
 from daybook.diary.findings import PhotoAnalyzer
 from daybook.diary.offline_analysis import OfflineAnalyzer
 from daybook.diary.photo_analysis import GeminiAnalyzer
@@ -44,14 +45,21 @@ class State(TypedDict):
     photo_desk: PhotoDesk
 
 
-def create_app(settings: Settings | None = None, clock: Clock = lambda: datetime.now(UTC)) -> FastAPI:
-    """Return the application. Nothing is connected or started before its lifespan begins."""
+def create_app(
+    settings: Settings | None = None,
+    clock: Clock = lambda: datetime.now(UTC),
+    recorder: Recorder | None = None,
+) -> FastAPI:
+    """Return the application. Nothing is connected or started before its lifespan begins.
+
+    `recorder` is told of the statements that projections run on the driver, past SQLAlchemy's own events.
+    """
     settings = settings or Settings()
     app = FastAPI(
         title="Daybook",
         version="0.1.0",
         summary="Everything you ate, did and kept, on one day page.",
-        lifespan=_lifespan(settings, clock),
+        lifespan=_lifespan(settings, clock, recorder),
         generate_unique_id_function=lambda route: route.name,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
@@ -75,7 +83,9 @@ def create_app(settings: Settings | None = None, clock: Clock = lambda: datetime
     return app
 
 
-def _lifespan(settings: Settings, clock: Clock) -> Callable[[FastAPI], AbstractAsyncContextManager[State]]:
+def _lifespan(
+    settings: Settings, clock: Clock, recorder: Recorder | None
+) -> Callable[[FastAPI], AbstractAsyncContextManager[State]]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
         configure_logging(level=settings.log_level, json=_json_logs(settings))
@@ -83,7 +93,7 @@ def _lifespan(settings: Settings, clock: Clock) -> Callable[[FastAPI], AbstractA
             url = settings.database_url or await _start_embedded(settings.data_dir, stack)
             if settings.migrates_at_start:
                 await asyncio.to_thread(_migrate, url)
-            database = open_database(url, settings)
+            database = open_database(url, settings, recorder)
             stack.push_async_callback(database.close)
             state = State(
                 settings=settings,

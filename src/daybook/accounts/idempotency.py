@@ -18,7 +18,7 @@ from sqlalchemy import Select, and_, delete, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from daybook.accounts.authentication import authenticate
+from daybook.accounts.authentication import DiaryWriter
 from daybook.accounts.caller import Caller
 from daybook.accounts.models import IdempotencyKey
 from daybook.database.engine import Database
@@ -123,7 +123,7 @@ class Once:
 
 async def _once(
     request: Request,
-    caller: Annotated[Caller, Depends(authenticate)],
+    caller: DiaryWriter,
     database: TheDatabase,
     idempotency_key: Key = None,
 ) -> Once:

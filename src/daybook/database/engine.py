@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
-from daybook.database.reader import Reader, open_reader
+from daybook.database.reader import Reader, Recorder, open_reader
 from daybook.errors import Unavailable
 from daybook.settings import Settings
 
@@ -49,7 +49,7 @@ class Database:
         await self.engine.dispose()
 
 
-def open_database(url: str, settings: Settings) -> Database:
+def open_database(url: str, settings: Settings, recorder: Recorder | None = None) -> Database:
     """Return the database at `url`; nothing is connected before the first statement."""
     engine = create_async_engine(
         url,
@@ -63,11 +63,13 @@ def open_database(url: str, settings: Settings) -> Database:
         json_serializer=_to_json,
         json_deserializer=orjson.loads,
     )
+    # In this order: the reader has to say first that it cannot wait for a connection to be made.
+    reader = open_reader(engine, recorder)
     event.listen(engine.sync_engine, "do_connect", _connect)
     autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
     return Database(
         engine=engine,
-        reader=open_reader(engine),
+        reader=reader,
         autocommit=autocommit,
         write=async_sessionmaker(engine, expire_on_commit=False),
         read=async_sessionmaker(autocommit, expire_on_commit=False, autoflush=False, class_=ReadOnlySession),

@@ -143,7 +143,7 @@ class _ConnectionLost(Exception):
         self.error = error
 
 
-def open_reader(engine: AsyncEngine) -> Reader:
+def open_reader(engine: AsyncEngine, recorder: Recorder | None = None) -> Reader:
     """Return a reader on `engine`, whose connections are from now on checked as they are taken from the pool.
 
     This replaces `pool_pre_ping`, which spends three round trips (BEGIN, a ping, ROLLBACK) on every checkout;
@@ -156,7 +156,7 @@ def open_reader(engine: AsyncEngine) -> Reader:
     event.listen(engine.sync_engine, "do_connect", _only_in_greenlet, insert=True)
     event.listen(engine.sync_engine, "checkin", _note_return)
     event.listen(engine.sync_engine, "checkout", _refuse_lost)
-    return Reader(engine)
+    return Reader(engine, recorder)
 
 
 def _only_in_greenlet(*_: object) -> None:

@@ -17,7 +17,6 @@ from sqlalchemy import (
     insert,
     literal,
     select,
-    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as pg_insert
@@ -51,35 +50,6 @@ def log_by_id(log: type[Log], user_id: int, log_id: UUID) -> Select[Log]:
 def log_for_update(log: type[Log], user_id: int, log_id: UUID) -> Select[Log]:
     """One log, locked, so that of two changes at once the second sees the first."""
     return log_by_id(log, user_id, log_id).with_for_update(of=log)
-
-
-def logs_of_today(log: type[Log], user_id: int, now: dt.datetime, after: UUID | None, limit: int) -> Select[Log]:
-    """The logs of the day it is where the owner lives, in the order of their ids, which is that of time."""
-    today = select(local_day(now)).where(User.id == user_id).scalar_subquery()
-    statement = select(log).where(log.user_id == user_id, log.date == today).options(*_loaded(log))
-    if after is not None:
-        statement = statement.where(log.id > after)
-    return statement.order_by(log.id).limit(limit)
-
-
-def logs_between(
-    log: type[Log],
-    user_id: int,
-    *,
-    first: dt.date | None,
-    last: dt.date | None,
-    before: tuple[dt.date, UUID] | None,
-    limit: int,
-) -> Select[Log]:
-    """The logs of these days, the latest first; `before` is the sort key of the last one seen."""
-    statement = select(log).where(log.user_id == user_id).options(*_loaded(log))
-    if first is not None:
-        statement = statement.where(log.date >= first)
-    if last is not None:
-        statement = statement.where(log.date <= last)
-    if before is not None:
-        statement = statement.where(tuple_(log.date, log.id) < before)
-    return statement.order_by(desc(log.date), desc(log.id)).limit(limit)
 
 
 def insert_log(
@@ -197,11 +167,3 @@ def finish_analysis(user_id: int, analysis_id: UUID, outcome: dict[str, Any]) ->
         .values(outcome)
         .returning(Analysis.id)
     )
-
-
-def analyses(user_id: int, before: UUID | None, limit: int) -> Select[Analysis]:
-    """The questions of a person, the latest first."""
-    statement = select(Analysis).where(Analysis.user_id == user_id)
-    if before is not None:
-        statement = statement.where(Analysis.id < before)
-    return statement.order_by(desc(Analysis.id)).limit(limit)

@@ -2,14 +2,19 @@
 
 import base64
 import binascii
+from collections.abc import Mapping
 from typing import Annotated, Generic, TypeVar
 from urllib.parse import urlencode
 
 import orjson
 from pydantic import Field, TypeAdapter, ValidationError
 
+from daybook.database.projection import KeysetPage
 from daybook.errors import InvalidInput
 from daybook.web.schema import Schema
+
+JSON = "application/json"
+"""The media type of what a projection returns."""
 
 Item = TypeVar("Item")
 Key = TypeVar("Key")
@@ -29,8 +34,7 @@ class Page(Schema, Generic[Item]):
 
 def encode_cursor(*key: object) -> str:
     """Return the opaque cursor that stands for a row's sort key."""
-    # default: asyncpg's UUID is a class of its own, which orjson does not know.
-    return base64.urlsafe_b64encode(orjson.dumps(key, default=str)).rstrip(b"=").decode()
+    return base64.urlsafe_b64encode(orjson.dumps(key)).rstrip(b"=").decode()
 
 
 def decode_cursor(cursor: str, key: TypeAdapter[Key]) -> Key:
@@ -45,6 +49,15 @@ def decode_cursor(cursor: str, key: TypeAdapter[Key]) -> Key:
         ) from error
 
 
-def next_link(path: str, query: dict[str, str], cursor: str) -> str:
-    """Return the Link header (RFC 8288) of a list whose body is a bare array."""
-    return f'<{path}?{urlencode({**query, "cursor": cursor})}>; rel="next"'
+def page_json(page: KeysetPage) -> bytes:
+    """Return the body of a page that a projection read: `Page`, without a model in between."""
+    cursor = orjson.dumps(encode_cursor(*page.next_key) if page.next_key else None)
+    return b'{"items":' + page.items + b',"nextCursor":' + cursor + b"}"
+
+
+def page_links(page: KeysetPage, path: str, query: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers of a page whose body is a bare array: a Link (RFC 8288) to the next, if there is one."""
+    if page.next_key is None:
+        return {}
+    following = urlencode({**query, "cursor": encode_cursor(*page.next_key)})
+    return {"Link": f'<{path}?{following}>; rel="next"'}

@@ -76,9 +76,9 @@ async def delete_me(session: AsyncSession, caller: Caller) -> None:
     await session.delete(await me(session, caller))
 
 
-async def require_own_key(session: AsyncSession, caller: Caller, user_key: str | None) -> None:
-    """Raise NotFound when a user key is given that is not the caller's own."""
-    if user_key is not None and await session.scalar(queries.has_user_key(caller.user_id, user_key)) is None:
+async def require_own_key(database: Database, caller: Caller, user_key: str) -> None:
+    """Raise NotFound when the user key is not the caller's own."""
+    if await database.run(queries.has_user_key(caller.user_id, user_key)) is None:
         raise NotFound("There is no such user key.")
 
 

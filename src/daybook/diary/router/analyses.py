@@ -1,14 +1,14 @@
 """Asking the model, over HTTP."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
-from daybook.accounts.authentication import DiaryReader, DiaryWriter
+from daybook.accounts.authentication import DiaryAccess, DiaryWriter
 from daybook.diary.router.photos import ANALYSIS_ERRORS, PHOTO_BODY, Desk, SentPhoto
 from daybook.diary.schemas import AnalysisRead, ExerciseAnalysis, FoodAnalysis
 from daybook.diary.service import analyses
-from daybook.web.page import Cursor, Limit, Page
+from daybook.web.page import JSON, Cursor, Limit, Page, page_json
 from daybook.web.problem import problems
-from daybook.web.session import Now, ReadSession, TheDatabase
+from daybook.web.session import Now, TheDatabase
 
 router = APIRouter()
 
@@ -30,10 +30,8 @@ async def analyze_exercise(
     return await analyses.exercise(database, desk, caller, sent, now)
 
 
-@router.get("/analyses", responses=problems())
-async def list_analyses(
-    caller: DiaryReader, session: ReadSession, limit: Limit = 50, cursor: Cursor | None = None
-) -> Page[AnalysisRead]:
+@router.get("/analyses", response_model=Page[AnalysisRead], responses=problems())
+async def list_analyses(access: DiaryAccess, limit: Limit = 50, cursor: Cursor | None = None) -> Response:
     """What the caller asked the model, the latest first, and what it cost."""
-    found, following = await analyses.past(session, caller, limit=limit, cursor=cursor)
-    return Page(items=[AnalysisRead.model_validate(one) for one in found], next_cursor=following)
+    page = await analyses.past(access.reader, access.caller, limit=limit, cursor=cursor)
+    return Response(page_json(page), media_type=JSON)

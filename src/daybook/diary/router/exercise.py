@@ -5,17 +5,18 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from daybook.accounts.authentication import DiaryReader, DiaryWriter
+from daybook.accounts.authentication import DiaryAccess, DiaryWriter
 from daybook.accounts.idempotency import KeyReused, OncePerKey, RequestInFlight
 from daybook.accounts.service.people import require_own_key
 from daybook.diary.errors import LogIdTaken, LogNotFound
 from daybook.diary.models import ExerciseLog
+from daybook.diary.projections import EXERCISE
 from daybook.diary.schemas import ExerciseLogCreate, ExerciseLogRead, ExerciseLogUpdate, Logged
 from daybook.diary.service import exercise, logs
-from daybook.web.page import Cursor, Limit, Page, next_link
+from daybook.web.page import JSON, Cursor, Limit, Page, page_json, page_links
 from daybook.web.problem import problems
 from daybook.web.schema import Day, Text
-from daybook.web.session import Now, ReadSession, Session, WriteSession
+from daybook.web.session import Now, Session, WriteSession
 
 router = APIRouter(prefix="/log/exercise")
 
@@ -39,45 +40,40 @@ async def log_exercise(new: ExerciseLogCreate, caller: DiaryWriter, once: OncePe
     return await once(new, work)
 
 
-@router.get("", responses=problems())
+@router.get("", response_model=Page[ExerciseLogRead], responses=problems())
 async def list_exercise(
-    caller: DiaryReader,
-    session: ReadSession,
+    access: DiaryAccess,
     first: Annotated[Day | None, Query(alias="from", description="The first day.")] = None,
     last: Annotated[Day | None, Query(alias="to", description="The last day, inclusive.")] = None,
     limit: Limit = 50,
     cursor: Cursor | None = None,
-) -> Page[ExerciseLogRead]:
+) -> Response:
     """The caller's exercise, the latest first."""
-    found, following = await logs.between(
-        session, ExerciseLog, caller, first=first, last=last, limit=limit, cursor=cursor
+    page = await logs.read_between(
+        access.reader, EXERCISE, access.caller, first=first, last=last, limit=limit, cursor=cursor
     )
-    return Page(items=[ExerciseLogRead.model_validate(one) for one in found], next_cursor=following)
+    return Response(page_json(page), media_type=JSON)
 
 
-@router.get("/today", responses=problems(LogNotFound))
+@router.get("/today", response_model=list[ExerciseLogRead], responses=problems(LogNotFound))
 async def list_exercise_today(
-    caller: DiaryReader,
-    session: ReadSession,
-    now: Now,
+    access: DiaryAccess,
     request: Request,
-    response: Response,
     user_key: Annotated[Text | None, Query(alias="userKey", max_length=200)] = None,
     limit: Limit = 50,
     cursor: Cursor | None = None,
-) -> list[ExerciseLogRead]:
+) -> Response:
     """The exercise of the day it is where the caller lives, the earliest first. A Link header leads to the rest."""
-    await require_own_key(session, caller, user_key)
-    found, following = await logs.today(session, ExerciseLog, caller, now, limit=limit, cursor=cursor)
-    if following:
-        response.headers["Link"] = next_link(request.url.path, dict(request.query_params), following)
-    return [ExerciseLogRead.model_validate(one) for one in found]
+    if user_key is not None:
+        await require_own_key(access.database, access.caller, user_key)
+    page = await logs.read_today(access.reader, EXERCISE, access.caller, access.now, limit=limit, cursor=cursor)
+    return Response(page.items, headers=page_links(page, request.url.path, request.query_params), media_type=JSON)
 
 
 @router.get("/{log_id}", response_model=ExerciseLogRead, responses=problems(LogNotFound))
-async def get_exercise(log_id: UUID, caller: DiaryReader, session: ReadSession) -> ExerciseLog:
+async def get_exercise(log_id: UUID, access: DiaryAccess) -> Response:
     """One time of moving."""
-    return await logs.get(session, ExerciseLog, caller, log_id)
+    return Response(await logs.read(access.reader, EXERCISE, access.caller, log_id), media_type=JSON)
 
 
 @router.patch("/{log_id}", response_model=ExerciseLogRead, responses=problems(LogNotFound))

@@ -5,18 +5,19 @@ from uuid import UUID
 
 from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 
-from daybook.accounts.authentication import DiaryReader, DiaryWriter
+from daybook.accounts.authentication import DiaryAccess, DiaryWriter
 from daybook.accounts.idempotency import KeyReused, OncePerKey, RequestInFlight
 from daybook.accounts.service.people import require_own_key
 from daybook.diary.errors import LogIdTaken, LogNotFound
 from daybook.diary.models import FoodLog
+from daybook.diary.projections import FOOD
 from daybook.diary.router.photos import ANALYSIS_ERRORS, Desk
 from daybook.diary.schemas import ClientId, FoodLogCreate, FoodLogFromPhoto, FoodLogRead, FoodLogUpdate, Logged, Meal
 from daybook.diary.service import analyses, food, logs
-from daybook.web.page import Cursor, Limit, Page, next_link
+from daybook.web.page import JSON, Cursor, Limit, Page, page_json, page_links
 from daybook.web.problem import problems
 from daybook.web.schema import Day, Note, Text
-from daybook.web.session import Now, ReadSession, Session, TheDatabase, WriteSession
+from daybook.web.session import Now, Session, TheDatabase, WriteSession
 
 router = APIRouter(prefix="/log/food")
 
@@ -77,50 +78,47 @@ async def log_food_photo(
 
     async def work(session: Session) -> tuple[int, FoodLogFromPhoto]:
         log, made = await food.create(session, caller, new, now)
-        log = await logs.get(session, FoodLog, caller, log.id)
+        log = await logs.get_for_update(session, FoodLog, caller, log.id)
         read = FoodLogRead.model_validate(log).model_dump()
         return 201 if made else 200, FoodLogFromPhoto(**read, analyzer=seen.analyzer)
 
     return await once(sent, work)
 
 
-@router.get("", responses=problems())
+@router.get("", response_model=Page[FoodLogRead], responses=problems())
 async def list_food(
-    caller: DiaryReader,
-    session: ReadSession,
+    access: DiaryAccess,
     first: Annotated[Day | None, Query(alias="from", description="The first day.")] = None,
     last: Annotated[Day | None, Query(alias="to", description="The last day, inclusive.")] = None,
     limit: Limit = 50,
     cursor: Cursor | None = None,
-) -> Page[FoodLogRead]:
+) -> Response:
     """The caller's meals, the latest first."""
-    found, following = await logs.between(session, FoodLog, caller, first=first, last=last, limit=limit, cursor=cursor)
-    return Page(items=[FoodLogRead.model_validate(one) for one in found], next_cursor=following)
+    page = await logs.read_between(
+        access.reader, FOOD, access.caller, first=first, last=last, limit=limit, cursor=cursor
+    )
+    return Response(page_json(page), media_type=JSON)
 
 
-@router.get("/today", responses=problems(LogNotFound))
+@router.get("/today", response_model=list[FoodLogRead], responses=problems(LogNotFound))
 async def list_food_today(
-    caller: DiaryReader,
-    session: ReadSession,
-    now: Now,
+    access: DiaryAccess,
     request: Request,
-    response: Response,
     user_key: Annotated[Text | None, Query(alias="userKey", max_length=200)] = None,
     limit: Limit = 50,
     cursor: Cursor | None = None,
-) -> list[FoodLogRead]:
+) -> Response:
     """The meals of the day it is where the caller lives, the earliest first. A Link header leads to the rest."""
-    await require_own_key(session, caller, user_key)
-    found, following = await logs.today(session, FoodLog, caller, now, limit=limit, cursor=cursor)
-    if following:
-        response.headers["Link"] = next_link(request.url.path, dict(request.query_params), following)
-    return [FoodLogRead.model_validate(one) for one in found]
+    if user_key is not None:
+        await require_own_key(access.database, access.caller, user_key)
+    page = await logs.read_today(access.reader, FOOD, access.caller, access.now, limit=limit, cursor=cursor)
+    return Response(page.items, headers=page_links(page, request.url.path, request.query_params), media_type=JSON)
 
 
 @router.get("/{log_id}", response_model=FoodLogRead, responses=problems(LogNotFound))
-async def get_food(log_id: UUID, caller: DiaryReader, session: ReadSession) -> FoodLog:
+async def get_food(log_id: UUID, access: DiaryAccess) -> Response:
     """One meal."""
-    return await logs.get(session, FoodLog, caller, log_id)
+    return Response(await logs.read(access.reader, FOOD, access.caller, log_id), media_type=JSON)
 
 
 @router.patch("/{log_id}", response_model=FoodLogRead, responses=problems(LogNotFound))

@@ -9,22 +9,23 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from daybook.accounts.caller import Caller
 from daybook.database.engine import Database
+from daybook.database.projection import KeysetPage
+from daybook.database.reader import Reader
 from daybook.diary import queries
 from daybook.diary.errors import AnalysisBudgetUsedUp
 from daybook.diary.findings import ExerciseFindings, FoodFindings, ModelAnswer, PhotoAnalyzer
-from daybook.diary.models import Analysis
 from daybook.diary.photo_store import PhotoStore
 from daybook.diary.photos import PhotoPreparer, PreparedPhoto
+from daybook.diary.projections import ANALYSES
 from daybook.diary.schemas import ExerciseAnalysis, FoodAnalysis
 from daybook.diary.service import photos
 from daybook.diary.vocabulary import AnalysisKind, AnalysisStatus
 from daybook.errors import DaybookError, Unauthenticated
-from daybook.web.page import decode_cursor, encode_cursor
+from daybook.web.page import decode_cursor
 
 logger = logging.getLogger(__name__)
 
@@ -90,13 +91,10 @@ async def exercise(
     )
 
 
-async def past(
-    session: AsyncSession, caller: Caller, *, limit: int, cursor: str | None
-) -> tuple[list[Analysis], str | None]:
-    """Return what the caller asked the model, the latest first, and the next page's cursor."""
-    before = decode_cursor(cursor, ID_KEY)[0] if cursor else None
-    found = (await session.scalars(queries.analyses(caller.user_id, before, limit + 1))).all()
-    return list(found[:limit]), encode_cursor(found[limit - 1].id) if len(found) > limit else None
+async def past(reader: Reader, caller: Caller, *, limit: int, cursor: str | None) -> KeysetPage:
+    """Return what the caller asked the model, the latest first."""
+    after = decode_cursor(cursor, ID_KEY) if cursor else None
+    return await ANALYSES.page(reader, limit=limit, after=after, user_id=caller.user_id)
 
 
 async def _ask(

@@ -1,7 +1,7 @@
 """What logging a meal and logging exercise have in common."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -10,12 +10,17 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from daybook.accounts.caller import Caller
-from daybook.accounts.service.people import me, require_own_key
+from daybook.accounts.queries import has_user_key
+from daybook.accounts.service.people import me
 from daybook.database.failures import constraint_of
+from daybook.database.projection import KeysetPage
+from daybook.database.reader import Reader
 from daybook.diary import queries
 from daybook.diary.errors import AnalysisNotFound, LogIdTaken, LogNotFound, PhotoNotFound
+from daybook.diary.projections import LogProjections
 from daybook.diary.queries import Log
-from daybook.web.page import decode_cursor, encode_cursor
+from daybook.errors import NotFound
+from daybook.web.page import decode_cursor
 
 DAY_KEY = TypeAdapter(tuple[dt.date, UUID])
 ID_KEY = TypeAdapter(tuple[UUID])
@@ -23,12 +28,35 @@ DEFAULTED = {"date", "photo_id"}
 """What `insert` fills in when it is left out."""
 
 
-async def get(session: AsyncSession, log: type[Log], caller: Caller, log_id: UUID) -> Log:
-    """Return one of the caller's logs; LogNotFound."""
-    found = await session.scalar(queries.log_by_id(log, caller.user_id, log_id))
+async def read(reader: Reader, logs: LogProjections, caller: Caller, log_id: UUID) -> bytes:
+    """Return one of the caller's logs, as JSON; LogNotFound."""
+    found = await logs.one.json_or_none(reader, user_id=caller.user_id, id=log_id)
     if found is None:
         raise LogNotFound("None of your logs has this id.")
     return found
+
+
+async def read_today(
+    reader: Reader, logs: LogProjections, caller: Caller, now: dt.datetime, *, limit: int, cursor: str | None
+) -> KeysetPage:
+    """Return the logs of the caller's local day, the earliest first."""
+    after = decode_cursor(cursor, ID_KEY) if cursor else None
+    return await logs.today.page(reader, limit=limit, after=after, user_id=caller.user_id, now=now)
+
+
+async def read_between(
+    reader: Reader,
+    logs: LogProjections,
+    caller: Caller,
+    *,
+    first: dt.date | None,
+    last: dt.date | None,
+    limit: int,
+    cursor: str | None,
+) -> KeysetPage:
+    """Return the caller's logs of these days, the latest first."""
+    after = decode_cursor(cursor, DAY_KEY) if cursor else None
+    return await logs.between.page(reader, limit=limit, after=after, user_id=caller.user_id, first=first, last=last)
 
 
 async def get_for_update(session: AsyncSession, log: type[Log], caller: Caller, log_id: UUID) -> Log:
@@ -37,34 +65,6 @@ async def get_for_update(session: AsyncSession, log: type[Log], caller: Caller, 
     if found is None:
         raise LogNotFound("None of your logs has this id.")
     return found
-
-
-async def today(
-    session: AsyncSession, log: type[Log], caller: Caller, now: dt.datetime, *, limit: int, cursor: str | None
-) -> tuple[Sequence[Log], str | None]:
-    """Return the logs of the caller's local day, the earliest first, and the next page's cursor."""
-    after = decode_cursor(cursor, ID_KEY)[0] if cursor else None
-    found = (await session.scalars(queries.logs_of_today(log, caller.user_id, now, after, limit + 1))).all()
-    return found[:limit], encode_cursor(found[limit - 1].id) if len(found) > limit else None
-
-
-async def between(
-    session: AsyncSession,
-    log: type[Log],
-    caller: Caller,
-    *,
-    first: dt.date | None,
-    last: dt.date | None,
-    limit: int,
-    cursor: str | None,
-) -> tuple[Sequence[Log], str | None]:
-    """Return the caller's logs of these days, the latest first, and the next page's cursor."""
-    before = decode_cursor(cursor, DAY_KEY) if cursor else None
-    statement = queries.logs_between(log, caller.user_id, first=first, last=last, before=before, limit=limit + 1)
-    found = (await session.scalars(statement)).all()
-    if len(found) <= limit:
-        return found, None
-    return found[:limit], encode_cursor(found[limit - 1].date, found[limit - 1].id)
 
 
 async def insert(
@@ -88,7 +88,8 @@ async def insert(
         raise
     if made is None:
         await me(session, caller)
-        await require_own_key(session, caller, user_key)
+        if user_key and await session.scalar(has_user_key(caller.user_id, user_key)) is None:
+            raise NotFound("There is no such user key.")
     return made
 
 

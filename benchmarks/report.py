@@ -1,0 +1,74 @@
+"""What was measured, as a table, as results.json and as a chart."""
+
+import datetime as dt
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmarks.chart import chart
+from benchmarks.servers import ROOT, machine, save_json
+
+RESULTS = Path(__file__).parent / "results.json"
+CHART = ROOT / "docs" / "images" / "benchmarks.svg"
+COLUMNS = "{:10} {:8} {:>11} {:>8} {:>8} {:>13} {:>12} {:>8}"
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Of one contender on one page, in one round or as medians of all."""
+
+    rps: float
+    """Answers a second."""
+    p50_ms: float
+    p99_ms: float
+    app_cpu_ms: float
+    """Processor time of the contender's process for a request."""
+    pg_cpu_ms: float | None
+    """That of PostgreSQL; None when it runs on another machine."""
+    rss_mb: float
+    """The most resident memory seen, in 10^6 bytes."""
+
+
+Results = Mapping[str, Mapping[str, Figures]]
+"""By page and contender."""
+
+
+def medians(rounds: Sequence[Figures]) -> Figures:
+    """Return the medians of the rounds, and the most memory of any."""
+    pg = [one.pg_cpu_ms for one in rounds if one.pg_cpu_ms is not None]
+    return Figures(
+        rps=round(statistics.median(one.rps for one in rounds), 1),
+        p50_ms=round(statistics.median(one.p50_ms for one in rounds), 2),
+        p99_ms=round(statistics.median(one.p99_ms for one in rounds), 2),
+        app_cpu_ms=round(statistics.median(one.app_cpu_ms for one in rounds), 3),
+        pg_cpu_ms=round(statistics.median(pg), 3) if pg else None,
+        rss_mb=round(max(one.rss_mb for one in rounds), 1),
+    )
+
+
+def table(results: Results) -> str:
+    """Return the table, with what daybook's requests a second are of each other's below each page."""
+    lines = [COLUMNS.format("page", "", "requests/s", "p50 ms", "p99 ms", "app CPU ms", "pg CPU ms", "RSS MB")]
+    for page, contenders in results.items():
+        lines.append("")
+        for name, one in contenders.items():
+            pg = "-" if one.pg_cpu_ms is None else f"{one.pg_cpu_ms:.3f}"
+            cells = (f"{one.rps:.0f}", f"{one.p50_ms:.2f}", f"{one.p99_ms:.2f}", f"{one.app_cpu_ms:.3f}", pg)
+            lines.append(COLUMNS.format(page, name, *cells, f"{one.rss_mb:.0f}"))
+        ratios = [
+            f"daybook/{name} {contenders['daybook'].rps / contenders[name].rps:.2f}"
+            for name in ("raw", "orm", "bare")
+            if "daybook" in contenders and name in contenders
+        ]
+        lines.append("           " + "   ".join(ratios))
+    return "\n".join(lines)
+
+
+def save(results: Results) -> None:
+    """Write results.json and the chart."""
+    pages = {page: {name: asdict(one) for name, one in figures.items()} for page, figures in results.items()}
+    date = dt.datetime.now(dt.UTC).date().isoformat()
+    save_json(RESULTS, {"machine": machine(), "date": date, "pages": pages})
+    speeds = {page: {name: one.rps for name, one in figures.items()} for page, figures in results.items()}
+    CHART.write_text(chart(speeds, machine=machine(), date=date), encoding="utf-8")

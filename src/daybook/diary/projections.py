@@ -1,0 +1,48 @@
+"""How a diary is read: response schemas over the tables, each compiled to one statement at import."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+from sqlalchemy import DateTime, bindparam, select
+
+from daybook.accounts.models import User
+from daybook.accounts.queries import local_day
+from daybook.database.projection import Projection
+from daybook.diary.models import Analysis, ExerciseLog, FoodLog
+from daybook.diary.schemas import AnalysisRead, ExerciseLogRead, FoodLogRead
+
+USER_ID = bindparam("user_id")
+
+
+@dataclass(frozen=True, slots=True)
+class LogProjections:
+    """The reads that every kind of log has; each takes its owner as `user_id`."""
+
+    one: Projection[Any]
+    """By `id`."""
+    today: Projection[Any]
+    """Of the day it is, `now`, where the owner lives; in the order of their ids, which is that of time."""
+    between: Projection[Any]
+    """From the day `first` to the day `last`, both optional; the latest first."""
+
+
+def _log_projections(schema: type[BaseModel], log: type[FoodLog | ExerciseLog]) -> LogProjections:
+    now = bindparam("now", type_=DateTime(timezone=True))
+    today = select(local_day(now)).where(User.id == USER_ID).scalar_subquery()
+    return LogProjections(
+        one=Projection(schema, log, where=[log.user_id == USER_ID, log.id == bindparam("id")]),
+        today=Projection(schema, log, where=[log.user_id == USER_ID, log.date == today], order_by=[log.id]),
+        between=Projection(
+            schema,
+            log,
+            where=[log.user_id == USER_ID],
+            optional=[log.date >= bindparam("first"), log.date <= bindparam("last")],
+            order_by=[log.date.desc(), log.id.desc()],
+        ),
+    )
+
+
+FOOD = _log_projections(FoodLogRead, FoodLog)
+EXERCISE = _log_projections(ExerciseLogRead, ExerciseLog)
+ANALYSES = Projection(AnalysisRead, Analysis, where=[Analysis.user_id == USER_ID], order_by=[Analysis.id.desc()])
