@@ -11,7 +11,7 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Annotated, Any
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, StringConstraints
 from sqlalchemy import Select, and_, delete, func, select
@@ -50,7 +50,8 @@ class KeyReused(InvalidInput):
 
 
 Work = Callable[[AsyncSession], Awaitable[tuple[int, BaseModel]]]
-"""What a request does in its unit of work; returns the status and the body of its answer."""
+"""What a request does in its unit of work; returns the status and the body of its answer. It writes with one statement,
+so that it is whole with and without a transaction around it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +63,16 @@ class Once:
     database: Database
     key: str | None
 
-    async def __call__(self, sent: BaseModel | bytes, work: Work) -> JSONResponse:
+    async def __call__(self, sent: BaseModel | bytes, work: Work) -> Response:
         """Return the answer of `work`, committed, or that of the first time. `sent` is what was asked for.
 
         Raises RequestInFlight or KeyReused.
         """
+        if self.key is None:
+            # What is written is one statement, which needs no transaction around it.
+            async with self.database.read() as session:
+                status, body = await work(session)
+            return Response(body.model_dump_json(by_alias=True), status, media_type="application/json")
         async with self.database.write.begin() as session:
             if first := await self._first_answer(session, sent):
                 return first
@@ -83,9 +89,7 @@ class Once:
             return await self._first_answer(session, sent)
 
     async def _first_answer(self, session: AsyncSession, sent: BaseModel | bytes) -> JSONResponse | None:
-        if self.key is None:
-            return None
-        locked, first = (await session.execute(_lock_and_find(self.caller.user_id, self.key))).one()
+        locked, first = (await session.execute(_lock_and_find(self.caller.user_id, str(self.key)))).one()
         if not locked:
             raise RequestInFlight("The first request with this Idempotency-Key is still being worked on.")
         if first is None:
@@ -97,8 +101,6 @@ class Once:
     async def _remember(
         self, session: AsyncSession, sent: BaseModel | bytes, status: int, answer: dict[str, Any]
     ) -> None:
-        if self.key is None:
-            return
         user_id = self.caller.user_id
         outdated = and_(IdempotencyKey.user_id == user_id, IdempotencyKey.created_at < func.now() - KEPT)
         await session.execute(delete(IdempotencyKey).where(outdated))

@@ -153,7 +153,8 @@ def open_reader(engine: AsyncEngine, recorder: Recorder | None = None) -> Reader
     """
     if engine.sync_engine.pool._pre_ping:  # noqa: SLF001 - there is no public way to ask
         raise ValueError("make the engine with pool_pre_ping=False: its reader checks idle connections itself")
-    event.listen(engine.sync_engine, "do_connect", _only_in_greenlet, insert=True)
+    # Before any other listener of this event, which runs them in the order in which they were registered.
+    event.listen(engine.sync_engine, "do_connect", _only_in_greenlet)
     event.listen(engine.sync_engine, "checkin", _note_return)
     event.listen(engine.sync_engine, "checkout", _refuse_lost)
     return Reader(engine, recorder)

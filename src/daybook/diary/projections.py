@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import DateTime, bindparam, select
+from sqlalchemy import BigInteger, DateTime, bindparam, select
 
 from daybook.accounts.models import User
 from daybook.accounts.queries import local_day
@@ -12,7 +12,7 @@ from daybook.database.projection import Projection
 from daybook.diary.models import Analysis, ExerciseLog, FoodLog
 from daybook.diary.schemas import AnalysisRead, ExerciseLogRead, FoodLogRead
 
-USER_ID = bindparam("user_id")
+USER_ID = bindparam("user_id", type_=BigInteger)
 
 
 @dataclass(frozen=True, slots=True)

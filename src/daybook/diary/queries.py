@@ -1,22 +1,29 @@
 """The statements of a diary. Each takes the owner as a required argument, so that another's row is simply not found."""
 
 import datetime as dt
-from collections.abc import Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
+    CTE,
+    BigInteger,
     ColumnElement,
-    Insert,
+    DateTime,
+    Double,
+    Integer,
     Select,
-    Table,
+    Text,
     and_,
+    bindparam,
     delete,
     desc,
     func,
     insert,
     literal,
+    or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as pg_insert
@@ -27,7 +34,6 @@ from sqlalchemy.sql.dml import ReturningDelete, ReturningInsert, ReturningUpdate
 from daybook.accounts.models import User
 from daybook.accounts.queries import local_day
 from daybook.diary.models import Analysis, AnalysisBudget, ExerciseLog, FoodIngredient, FoodLog, Photo
-from daybook.diary.schemas import Ingredient
 from daybook.diary.vocabulary import AnalysisKind, AnalysisStatus
 
 Log = TypeVar("Log", FoodLog, ExerciseLog)
@@ -52,39 +58,54 @@ def log_for_update(log: type[Log], user_id: int, log_id: UUID) -> Select[Log]:
     return log_by_id(log, user_id, log_id).with_for_update(of=log)
 
 
-def insert_log(
-    log: type[Log], user_id: int, columns: dict[str, Any], user_key: str | None, now: dt.datetime
-) -> ReturningInsert[Log]:
-    """Make a log; no row when its id is taken, the user key is not the owner's, or the account is gone.
+def _insert_log(log: type[FoodLog | ExerciseLog]) -> CTE:
+    """Make a log of the parameters that are called like its columns, `user_key` and `now`.
 
-    Selecting from the owner's own row makes the default date the owner's local day, and takes the photo from the
-    analysis that is named, in the same statement.
+    No row when the id is taken, the user key is not the owner's, or the account is gone. Selecting from the owner's
+    own row makes the default date the owner's local day, and the photo is taken from the analysis that is named.
     """
     table = log.__table__
-    assert isinstance(table, Table)  # noqa: S101 - what a mapped class of ours always has
-    values: dict[str, ColumnElement[Any]] = {
-        name: literal(value, table.c[name].type) for name, value in columns.items()
+    given = {
+        column.name: bindparam(column.name, type_=column.type)
+        for column in table.c
+        if column.name not in {"user_id", "created_at", "updated_at"}
     }
+    owner_id, user_key = bindparam("user_id", type_=BigInteger), bindparam("user_key", type_=Text)
     analysed_photo = (
         select(Analysis.photo_id)
-        .where(Analysis.id == columns["analysis_id"], Analysis.user_id == user_id)
+        .where(Analysis.id == given["analysis_id"], Analysis.user_id == owner_id)
         .scalar_subquery()
     )
-    values["photo_id"] = func.coalesce(values["photo_id"], analysed_photo)
-    values["date"] = func.coalesce(values["date"], local_day(now))
-    owner = select(User.id, *values.values()).where(User.id == user_id)
-    if user_key is not None:
-        owner = owner.where(User.user_key == user_key)
-    return pg_insert(log).from_select(["user_id", *values], owner).on_conflict_do_nothing().returning(log)
+    today = local_day(bindparam("now", type_=DateTime(timezone=True)))
+    values: dict[str, ColumnElement[Any]] = given | {
+        "photo_id": func.coalesce(given["photo_id"], analysed_photo),
+        "date": func.coalesce(given["date"], today),
+    }
+    owner = select(User.id, *values.values()).where(
+        User.id == owner_id, or_(user_key.is_(None), User.user_key == user_key)
+    )
+    made = pg_insert(log).from_select(["user_id", *values], owner).on_conflict_do_nothing()
+    return made.returning(log.id).cte("log")
 
 
-def insert_ingredients(log_id: UUID, ingredients: Sequence[Ingredient]) -> tuple[Insert, list[dict[str, Any]]]:
-    """Put all ingredients of a log in with one statement; execute it with the rows."""
-    rows = [
-        {"food_log_id": log_id, "position": position, **ingredient.model_dump()}
-        for position, ingredient in enumerate(ingredients)
-    ]
-    return insert(FoodIngredient), rows
+def _insert_food_log() -> Select[UUID]:
+    """Make a meal with all its ingredients, whose columns are given as arrays: `names`, `colors`, `grams`, `kcal`."""
+    log = _insert_log(FoodLog)
+    arrays = {"names": Text, "colors": Text, "grams": Double, "kcal": Integer}
+    unnested = func.unnest(*(bindparam(name, type_=ARRAY(kind)) for name, kind in arrays.items()))
+    items = unnested.table_valued("name", "color", "grams", "calories", with_ordinality="position").render_derived()
+    ingredients = insert(FoodIngredient).from_select(
+        ["food_log_id", "name", "color", "grams", "calories", "position"],
+        select(
+            log.c.id, items.c.name, items.c.color, items.c.grams, items.c.calories, items.c.position - 1
+        ).select_from(log.join(items, true())),
+    )
+    return select(log.c.id).add_cte(ingredients.cte("ingredients"))
+
+
+# Both are one statement: atomic by itself, and one round trip. The id of the new log, or no row.
+INSERT_FOOD_LOG = _insert_food_log()
+INSERT_EXERCISE_LOG: Select[UUID] = select(_insert_log(ExerciseLog).c.id)
 
 
 def delete_log(log: type[Log], user_id: int, log_id: UUID) -> ReturningDelete[UUID]:

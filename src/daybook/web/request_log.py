@@ -100,7 +100,7 @@ class RequestLog:
             await problem_response(bug)(scope, receive, watched)
         finally:
             # The route's template, not the path: ids and searched words are nobody's business in a log.
-            route = getattr(scope.get("route"), "path", None) or "-"
+            route = getattr(scope.get("fastapi", {}).get("effective_route_context"), "path", "-")
             logger.info(
                 "answered",
                 extra={

@@ -34,8 +34,8 @@ async def log_exercise(new: ExerciseLogCreate, caller: DiaryWriter, once: OncePe
     """Log exercise."""
 
     async def work(session: Session) -> tuple[int, Logged | ExerciseLogRead]:
-        log, made = await exercise.create(session, caller, new, now)
-        return (201, Logged(id=log.id)) if made else (200, ExerciseLogRead.model_validate(log))
+        made = await exercise.create(session, caller, new, now)
+        return (201, Logged(id=made)) if isinstance(made, UUID) else (200, ExerciseLogRead.model_validate(made))
 
     return await once(new, work)
 

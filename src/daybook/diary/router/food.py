@@ -35,8 +35,8 @@ async def log_food(new: FoodLogCreate, caller: DiaryWriter, once: OncePerKey, no
     """Log a meal with its ingredients."""
 
     async def work(session: Session) -> tuple[int, Logged | FoodLogRead]:
-        log, made = await food.create(session, caller, new, now)
-        return (201, Logged(id=log.id)) if made else (200, FoodLogRead.model_validate(log))
+        made = await food.create(session, caller, new, now)
+        return (201, Logged(id=made)) if isinstance(made, UUID) else (200, FoodLogRead.model_validate(made))
 
     return await once(new, work)
 
@@ -77,10 +77,9 @@ async def log_food_photo(
     )
 
     async def work(session: Session) -> tuple[int, FoodLogFromPhoto]:
-        log, made = await food.create(session, caller, new, now)
-        log = await logs.get_for_update(session, FoodLog, caller, log.id)
-        read = FoodLogRead.model_validate(log).model_dump()
-        return 201 if made else 200, FoodLogFromPhoto(**read, analyzer=seen.analyzer)
+        made = await food.create(session, caller, new, now)
+        status, log = (201, await logs.get(session, FoodLog, caller, made)) if isinstance(made, UUID) else (200, made)
+        return status, FoodLogFromPhoto(**FoodLogRead.model_validate(log).model_dump(), analyzer=seen.analyzer)
 
     return await once(sent, work)
 

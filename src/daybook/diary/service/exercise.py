@@ -7,24 +7,23 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from daybook.accounts.caller import Caller
+from daybook.diary import queries
 from daybook.diary.models import ExerciseLog
 from daybook.diary.schemas import ExerciseLogCreate, ExerciseLogUpdate
 from daybook.diary.service import logs
 
 
-async def create(
-    session: AsyncSession, caller: Caller, new: ExerciseLogCreate, now: dt.datetime
-) -> tuple[ExerciseLog, bool]:
-    """Return the log and whether it was made now, not by an earlier request with the same id and the same words.
+async def create(session: AsyncSession, caller: Caller, new: ExerciseLogCreate, now: dt.datetime) -> UUID | ExerciseLog:
+    """Return the new log's id; or the log, if an earlier request with the same id and words has made it.
 
     Raises LogIdTaken, or NotFound for what it names and is not the caller's.
     """
     columns = new.model_dump() | {"id": new.id or uuid7()}
-    made = await logs.insert(session, ExerciseLog, caller, columns, now)
+    made = await logs.insert(session, queries.INSERT_EXERCISE_LOG, caller, columns, now)
     if made is not None:
-        return made, True
+        return made
     assert new.id is not None  # noqa: S101 - an id of our own making is never taken
-    return await logs.repeated(session, ExerciseLog, caller, new.id, new.model_dump(exclude={"id", "user_key"})), False
+    return await logs.repeated(session, ExerciseLog, caller, new.id, new.model_dump(exclude={"id", "user_key"}))
 
 
 async def change(session: AsyncSession, caller: Caller, log_id: UUID, wanted: ExerciseLogUpdate) -> ExerciseLog:

@@ -15,20 +15,22 @@ from daybook.diary.schemas import FoodLogCreate, FoodLogUpdate, Ingredient
 from daybook.diary.service import logs
 
 
-async def create(session: AsyncSession, caller: Caller, new: FoodLogCreate, now: dt.datetime) -> tuple[FoodLog, bool]:
-    """Return the log and whether it was made now, not by an earlier request with the same id and the same words.
+async def create(session: AsyncSession, caller: Caller, new: FoodLogCreate, now: dt.datetime) -> UUID | FoodLog:
+    """Return the new meal's id; or the meal, if an earlier request with the same id and words has made it.
 
-    Two statements, however many ingredients. Raises LogIdTaken, or NotFound for what it names and is not the
+    One statement, however many ingredients. Raises LogIdTaken, or NotFound for what it names and is not the
     caller's.
     """
-    columns = new.model_dump(exclude={"ingredients"}) | {"id": new.id or uuid7()}
-    made = await logs.insert(session, FoodLog, caller, columns, now)
-    if made is None:
-        return await _repeated(session, caller, new), False
-    if new.ingredients:
-        statement, rows = queries.insert_ingredients(made.id, new.ingredients)
-        await session.execute(statement, rows)
-    return made, True
+    ingredients = new.ingredients
+    columns = new.model_dump(exclude={"ingredients"}) | {
+        "id": new.id or uuid7(),
+        "names": [one.name for one in ingredients],
+        "colors": [one.color for one in ingredients],
+        "grams": [one.grams for one in ingredients],
+        "kcal": [one.calories for one in ingredients],
+    }
+    made = await logs.insert(session, queries.INSERT_FOOD_LOG, caller, columns, now)
+    return made or await _repeated(session, caller, new)
 
 
 async def _repeated(session: AsyncSession, caller: Caller, new: FoodLogCreate) -> FoodLog:

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
+from sqlalchemy import Select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -59,26 +60,32 @@ async def read_between(
     return await logs.between.page(reader, limit=limit, after=after, user_id=caller.user_id, first=first, last=last)
 
 
+async def get(session: AsyncSession, log: type[Log], caller: Caller, log_id: UUID) -> Log:
+    """Return one of the caller's logs; LogNotFound."""
+    return _found(await session.scalar(queries.log_by_id(log, caller.user_id, log_id)))
+
+
 async def get_for_update(session: AsyncSession, log: type[Log], caller: Caller, log_id: UUID) -> Log:
     """Return one of the caller's logs, locked until the unit of work ends; LogNotFound."""
-    found = await session.scalar(queries.log_for_update(log, caller.user_id, log_id))
-    if found is None:
+    return _found(await session.scalar(queries.log_for_update(log, caller.user_id, log_id)))
+
+
+def _found(log: Log | None) -> Log:
+    if log is None:
         raise LogNotFound("None of your logs has this id.")
-    return found
+    return log
 
 
 async def insert(
-    session: AsyncSession, log: type[Log], caller: Caller, columns: Mapping[str, Any], now: dt.datetime
-) -> Log | None:
-    """Return the new log, or None when the caller has one with this id already.
+    session: AsyncSession, statement: Select[UUID], caller: Caller, columns: Mapping[str, Any], now: dt.datetime
+) -> UUID | None:
+    """Return the id of the new log, or None when the caller has one with this id already.
 
-    `columns` may hold `id` and `user_key`. Raises NotFound for a user key, photo or analysis that is not the
-    caller's, and Unauthenticated when the account is gone.
+    `columns` hold all that the statement takes but the owner and the time. Raises NotFound for a user key, photo or
+    analysis that is not the caller's, and Unauthenticated when the account is gone.
     """
-    values = {name: value for name, value in columns.items() if name != "user_key"}
-    user_key = columns.get("user_key")
     try:
-        made = await session.scalar(queries.insert_log(log, caller.user_id, values, user_key, now))
+        made = await session.scalar(statement, {**columns, "user_id": caller.user_id, "now": now})
     except IntegrityError as error:
         constraint = constraint_of(error) or ""
         if "photo_id" in constraint:
@@ -88,6 +95,7 @@ async def insert(
         raise
     if made is None:
         await me(session, caller)
+        user_key = columns["user_key"]
         if user_key and await session.scalar(has_user_key(caller.user_id, user_key)) is None:
             raise NotFound("There is no such user key.")
     return made
