@@ -2,23 +2,24 @@
 
 import asyncio
 import gc
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
-from asgi_correlation_id import CorrelationIdMiddleware
+from asgi_correlation_id import CorrelationIdMiddleware, correlation_id
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
+from daybook import database
 from daybook.accounts.openid import OpenIDVerifier
 from daybook.accounts.passwords import Passwords
 from daybook.accounts.service.sign_in import Authenticator
 from daybook.accounts.tokens import AccessTokens, RefreshTokens
 from daybook.api import api
 from daybook.database.engine import Database, open_database
-from daybook.database.reader import Recorder
 from daybook.diary.findings import PhotoAnalyzer
 from daybook.diary.offline_analysis import OfflineAnalyzer
 from daybook.diary.photo_analysis import GeminiAnalyzer
@@ -31,6 +32,9 @@ from daybook.web.body_limit import BodyLimit
 from daybook.web.problem import answer_errors, document_problems
 from daybook.web.request_log import RequestLog, configure_logging
 from daybook.web.session import Clock
+
+if TYPE_CHECKING:
+    from daybook.tracing import Recorder
 
 MIGRATIONS = Path(__file__).parents[2] / "alembic.ini"
 
@@ -48,18 +52,20 @@ class State(TypedDict):
 def create_app(
     settings: Settings | None = None,
     clock: Clock = lambda: datetime.now(UTC),
-    recorder: Recorder | None = None,
+    tracing: "Recorder | None" = None,
 ) -> FastAPI:
     """Return the application. Nothing is connected or started before its lifespan begins.
 
-    `recorder` is told of the statements that projections run on the driver, past SQLAlchemy's own events.
+    Every statement is traced in debug, or when a recorder is given; else the tracing package is not even imported.
     """
     settings = settings or Settings()
+    if tracing is None and settings.debug:
+        tracing = _recorder()
     app = FastAPI(
         title="Daybook",
         version="0.1.0",
         summary="Everything you ate, did and kept, on one day page.",
-        lifespan=_lifespan(settings, clock, recorder),
+        lifespan=_lifespan(settings, clock, tracing),
         generate_unique_id_function=lambda route: route.name,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
@@ -79,26 +85,30 @@ def create_app(
             expose_headers=["Link", "Retry-After", "X-Request-ID"],
         )
     app.add_middleware(RequestLog)
+    if tracing is not None:
+        _show_traces(app, tracing)
     app.add_middleware(CorrelationIdMiddleware)
     return app
 
 
 def _lifespan(
-    settings: Settings, clock: Clock, recorder: Recorder | None
+    settings: Settings, clock: Clock, tracing: "Recorder | None"
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[State]]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
         configure_logging(level=settings.log_level, json=_json_logs(settings))
+        if settings.debug:
+            _make_echo_readable()
         async with AsyncExitStack() as stack:
             url = settings.database_url or await _start_embedded(settings.data_dir, stack)
             if settings.migrates_at_start:
                 await asyncio.to_thread(_migrate, url)
-            database = open_database(url, settings, recorder)
-            stack.push_async_callback(database.close)
+            opened = open_database(url, settings, tracing)
+            stack.push_async_callback(opened.close)
             state = State(
                 settings=settings,
                 clock=clock,
-                database=database,
+                database=opened,
                 authenticator=_authenticator(settings, stack),
                 photo_desk=_photo_desk(settings, stack),
             )
@@ -108,6 +118,25 @@ def _lifespan(
             yield state
 
     return lifespan
+
+
+def _recorder() -> "Recorder":
+    from daybook.tracing import Recorder  # noqa: PLC0415 - not to be loaded without debug
+
+    return Recorder(request_id=correlation_id.get, infrastructure=[Path(database.__file__).parent])
+
+
+def _make_echo_readable() -> None:
+    from daybook.tracing import make_echo_readable  # noqa: PLC0415 - not to be loaded without debug
+
+    make_echo_readable(color=sys.stderr.isatty())
+
+
+def _show_traces(app: FastAPI, tracing: "Recorder") -> None:
+    from daybook.tracing import TraceMiddleware, debug_routes  # noqa: PLC0415 - not to be loaded without debug
+
+    app.router.routes.extend(debug_routes(tracing))
+    app.add_middleware(TraceMiddleware, recorder=tracing)
 
 
 def _json_logs(settings: Settings) -> bool:

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from uuid_utils.compat import uuid7
 
+from daybook.tracing import watch_statements
 from tests.fixtures.server import Person
-from tests.fixtures.statements import count_statements
 
 RUN: dict[str, Any] = {
     "exerciseType": "달리기",
@@ -19,7 +19,7 @@ RUN: dict[str, Any] = {
 
 
 async def test_exercise_is_read_as_it_was_logged(mina: Person) -> None:
-    with count_statements() as statements:
+    with watch_statements() as statements:
         logged = await mina.client.post("/api/log/exercise", json=RUN)
     assert logged.status_code == 201
     assert len(statements) == 1

@@ -9,8 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
+from daybook.tracing import watch_statements
 from tests.fixtures.server import Person, Server
-from tests.fixtures.statements import count_statements
 
 LUNCH: dict[str, Any] = {
     "mealType": "lunch",
@@ -47,7 +47,7 @@ async def test_a_meal_is_read_as_it_was_logged(mina: Person) -> None:
 async def test_a_meal_takes_one_statement_however_many_ingredients(mina: Person) -> None:
     for ingredients in (1, 2, 100):
         wanted = [{"name": f"ingredient {n}", "color": "red"} for n in range(ingredients)]
-        with count_statements() as statements:
+        with watch_statements() as statements:
             log_id = await log(mina, ingredients=wanted)
         assert len(statements) == 1, statements
         read = (await mina.client.get(f"/api/log/food/{log_id}")).json()
@@ -59,9 +59,9 @@ async def test_reading_takes_as_many_statements_for_twice_the_meals(mina: Person
     for _ in range(2):
         for _ in range(3):
             await log(mina, date=None)
-        with count_statements() as of_today:
+        with watch_statements() as of_today:
             assert (await mina.client.get("/api/log/food/today")).status_code == 200
-        with count_statements() as of_all:
+        with watch_statements() as of_all:
             assert (await mina.client.get("/api/log/food")).status_code == 200
         counts.append((len(of_today), len(of_all)))
     assert counts == [(1, 1), (1, 1)]

@@ -1,13 +1,14 @@
 """The one engine of a process, and what is made from it: sessions to read and to write, and the reader."""
 
 from dataclasses import dataclass
-from typing import Any, Never, TypeVarTuple
+from typing import Any, Never, Protocol, TypeVarTuple
 
 import orjson
 from sqlalchemy import Row, event
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry, Pool
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
 from daybook.database.reader import Reader, Recorder, open_reader
@@ -49,8 +50,25 @@ class Database:
         await self.engine.dispose()
 
 
-def open_database(url: str, settings: Settings, recorder: Recorder | None = None) -> Database:
+class Tracing(Recorder, Protocol):
+    """What query tracing hangs into the engine when it is made; the package itself is imported in debug only."""
+
+    @property
+    def pool_class(self) -> type[Pool]:
+        """The pool that knows who holds a connection."""
+
+    @property
+    def session_class(self) -> type[Session]:
+        """The session that knows how long it takes."""
+
+    def install(self, engine: AsyncEngine) -> None:
+        """Listen to the engine."""
+
+
+def open_database(url: str, settings: Settings, tracing: Tracing | None = None) -> Database:
     """Return the database at `url`; nothing is connected before the first statement."""
+    traced_engine: dict[str, Any] = {"poolclass": tracing.pool_class} if tracing else {}
+    traced_session: dict[str, Any] = {"sync_session_class": tracing.session_class} if tracing else {}
     engine = create_async_engine(
         url,
         echo=settings.debug,
@@ -62,17 +80,22 @@ def open_database(url: str, settings: Settings, recorder: Recorder | None = None
         connect_args=_connect_args(settings),
         json_serializer=_to_json,
         json_deserializer=orjson.loads,
+        **traced_engine,
     )
+    if tracing:
+        tracing.install(engine)
     # In this order: the reader has to say first that it cannot wait for a connection to be made.
-    reader = open_reader(engine, recorder)
+    reader = open_reader(engine, tracing)
     event.listen(engine.sync_engine, "do_connect", _connect)
     autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
     return Database(
         engine=engine,
         reader=reader,
         autocommit=autocommit,
-        write=async_sessionmaker(engine, expire_on_commit=False),
-        read=async_sessionmaker(autocommit, expire_on_commit=False, autoflush=False, class_=ReadOnlySession),
+        write=async_sessionmaker(engine, expire_on_commit=False, **traced_session),
+        read=async_sessionmaker(
+            autocommit, expire_on_commit=False, autoflush=False, class_=ReadOnlySession, **traced_session
+        ),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,6 +15,11 @@ Clock = Callable[[], datetime]
 
 Session = AsyncSession
 """What a route's unit of work is given, for routers, which import nothing of SQLAlchemy."""
+
+
+def sql_budget(statements: int) -> dict[str, Any]:
+    """Declare how many statements a route may run (its `openapi_extra`): the tests hold every request to it."""
+    return {"x-sql-budget": statements}
 
 
 async def get_database(request: Request) -> Database:

@@ -8,7 +8,7 @@ from daybook.diary.schemas import AnalysisRead, ExerciseAnalysis, FoodAnalysis
 from daybook.diary.service import analyses
 from daybook.web.page import JSON, Cursor, Limit, Page, page_json
 from daybook.web.problem import problems
-from daybook.web.session import Now, TheDatabase
+from daybook.web.session import Now, TheDatabase, sql_budget
 
 router = APIRouter()
 
@@ -30,7 +30,7 @@ async def analyze_exercise(
     return await analyses.exercise(database, desk, caller, sent, now)
 
 
-@router.get("/analyses", response_model=Page[AnalysisRead], responses=problems())
+@router.get("/analyses", response_model=Page[AnalysisRead], responses=problems(), openapi_extra=sql_budget(1))
 async def list_analyses(access: DiaryAccess, limit: Limit = 50, cursor: Cursor | None = None) -> Response:
     """What the caller asked the model, the latest first, and what it cost."""
     page = await analyses.past(access.reader, access.caller, limit=limit, cursor=cursor)

@@ -16,7 +16,7 @@ from daybook.diary.service import exercise, logs
 from daybook.web.page import JSON, Cursor, Limit, Page, page_json, page_links
 from daybook.web.problem import problems
 from daybook.web.schema import Day, Text
-from daybook.web.session import Now, Session, WriteSession
+from daybook.web.session import Now, Session, WriteSession, sql_budget
 
 router = APIRouter(prefix="/log/exercise")
 
@@ -40,7 +40,7 @@ async def log_exercise(new: ExerciseLogCreate, caller: DiaryWriter, once: OncePe
     return await once(new, work)
 
 
-@router.get("", response_model=Page[ExerciseLogRead], responses=problems())
+@router.get("", response_model=Page[ExerciseLogRead], responses=problems(), openapi_extra=sql_budget(1))
 async def list_exercise(
     access: DiaryAccess,
     first: Annotated[Day | None, Query(alias="from", description="The first day.")] = None,
@@ -55,7 +55,9 @@ async def list_exercise(
     return Response(page_json(page), media_type=JSON)
 
 
-@router.get("/today", response_model=list[ExerciseLogRead], responses=problems(LogNotFound))
+@router.get(
+    "/today", response_model=list[ExerciseLogRead], responses=problems(LogNotFound), openapi_extra=sql_budget(2)
+)
 async def list_exercise_today(
     access: DiaryAccess,
     request: Request,
@@ -70,7 +72,7 @@ async def list_exercise_today(
     return Response(page.items, headers=page_links(page, request.url.path, request.query_params), media_type=JSON)
 
 
-@router.get("/{log_id}", response_model=ExerciseLogRead, responses=problems(LogNotFound))
+@router.get("/{log_id}", response_model=ExerciseLogRead, responses=problems(LogNotFound), openapi_extra=sql_budget(1))
 async def get_exercise(log_id: UUID, access: DiaryAccess) -> Response:
     """One time of moving."""
     return Response(await logs.read(access.reader, EXERCISE, access.caller, log_id), media_type=JSON)

@@ -17,7 +17,7 @@ from daybook.diary.service import analyses, food, logs
 from daybook.web.page import JSON, Cursor, Limit, Page, page_json, page_links
 from daybook.web.problem import problems
 from daybook.web.schema import Day, Note, Text
-from daybook.web.session import Now, Session, TheDatabase, WriteSession
+from daybook.web.session import Now, Session, TheDatabase, WriteSession, sql_budget
 
 router = APIRouter(prefix="/log/food")
 
@@ -84,7 +84,7 @@ async def log_food_photo(
     return await once(sent, work)
 
 
-@router.get("", response_model=Page[FoodLogRead], responses=problems())
+@router.get("", response_model=Page[FoodLogRead], responses=problems(), openapi_extra=sql_budget(1))
 async def list_food(
     access: DiaryAccess,
     first: Annotated[Day | None, Query(alias="from", description="The first day.")] = None,
@@ -99,7 +99,7 @@ async def list_food(
     return Response(page_json(page), media_type=JSON)
 
 
-@router.get("/today", response_model=list[FoodLogRead], responses=problems(LogNotFound))
+@router.get("/today", response_model=list[FoodLogRead], responses=problems(LogNotFound), openapi_extra=sql_budget(2))
 async def list_food_today(
     access: DiaryAccess,
     request: Request,
@@ -114,7 +114,7 @@ async def list_food_today(
     return Response(page.items, headers=page_links(page, request.url.path, request.query_params), media_type=JSON)
 
 
-@router.get("/{log_id}", response_model=FoodLogRead, responses=problems(LogNotFound))
+@router.get("/{log_id}", response_model=FoodLogRead, responses=problems(LogNotFound), openapi_extra=sql_budget(1))
 async def get_food(log_id: UUID, access: DiaryAccess) -> Response:
     """One meal."""
     return Response(await logs.read(access.reader, FOOD, access.caller, log_id), media_type=JSON)

@@ -1,0 +1,78 @@
+"""The pool of debug mode: how long a request waited for a connection; who holds one, since when and where."""
+
+import logging
+import time
+from typing import Any
+
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, PoolProxiedConnection
+
+from daybook.tracing.trace import DETAILS, Hold, current_span, current_trace, locate
+
+logger = logging.getLogger("daybook.tracing")
+
+_HOLD = "daybook.tracing.hold"
+IDLE_AFTER = 0.5
+"""Seconds that a connection may be held with little to do before it is worth a warning."""
+
+
+class TracedPool(AsyncAdaptedQueuePool):
+    """SQLAlchemy's own pool, that keeps a note of each connection it has given out."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.holds: set[Hold] = set()
+
+    def connect(self) -> PoolProxiedConnection:
+        """Return a connection; when none came free in time, log who holds them all, and raise as ever."""
+        trace, span = current_trace.get(), current_span.get()
+        started = time.perf_counter()
+        try:
+            connection = super().connect()
+        except PoolTimeout:
+            holders = "; ".join(map(describe_hold, self.holds))
+            logger.error("pool exhausted: %s", holders)  # noqa: TRY400 - it is raised, and logged by who handles it
+            raise
+        finally:
+            waited = time.perf_counter() - started
+            if trace is not None:
+                trace.pool += waited
+            if span is not None:
+                span.inner += waited
+        driver = connection.driver_connection
+        hold = Hold(trace, id(driver), driver, locate(trace, span).site, time.perf_counter())
+        self.holds.add(hold)
+        if connection.record_info is not None:
+            connection.record_info[_HOLD] = hold
+        if trace is not None and len(trace.holds) < DETAILS:
+            trace.holds.append(hold)
+        return connection
+
+    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
+        hold: Hold | None = (record.record_info or {}).pop(_HOLD, None)
+        if hold is not None:
+            self.holds.discard(hold)
+            hold.ended = time.perf_counter()
+            hold.driver = None
+            if hold.trace is not None:
+                hold.trace.held += hold.seconds
+                if held_for_nothing(hold) and len(hold.trace.idle_holds) < DETAILS:
+                    hold.trace.idle_holds.append(hold)
+        super()._do_return_conn(record)
+
+
+def hold_of(connection: PoolProxiedConnection) -> Hold | None:
+    """Return the note about a connection that is checked out."""
+    return (connection.record_info or {}).get(_HOLD)
+
+
+def held_for_nothing(hold: Hold) -> bool:
+    """Whether a connection is held long while less than a tenth of the time went into SQL."""
+    return hold.seconds > IDLE_AFTER and hold.sql < hold.seconds / 10
+
+
+def describe_hold(hold: Hold) -> str:
+    """Return a sentence for a log about a connection that is held."""
+    who = f"{hold.trace.method} {hold.trace.route}" if hold.trace is not None else "code outside any request"
+    where = hold.site or "an unknown line"
+    return f"{who} holds 1 connection for {hold.seconds:.1f} s at {where} (SQL {hold.sql * 1000:.0f} ms)"

@@ -1,0 +1,131 @@
+"""What is known of one statement: where it came from, what kind it is, how it is echoed."""
+
+import logging
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy.orm import joinedload
+
+from daybook.tracing import Recorder, make_echo_readable
+from daybook.tracing.callsite import CallSites
+from daybook.tracing.cascade import mapping_joins, walk_mapping
+from daybook.tracing.fingerprint import name_of, shape_of_text
+from daybook.tracing.text import ECHO_LOGGER, ReadableEcho
+from tests.tracing.conftest import Traced
+from tests.tracing.models import JOINED, MENDED
+
+
+async def test_a_statement_run_on_the_driver_is_recorded_and_echoed_like_any_other(
+    seeded_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    traced = Traced(seeded_url, options={"echo": True})
+    with traced.recorder.trace("projection") as trace:
+        async with traced.engine.connect() as connection:
+            driver = (await connection.get_raw_connection()).driver_connection
+            assert driver is not None
+            sql = "SELECT id FROM contents WHERE user_id = $1"
+            with traced.recorder.driver_statement(sql, [1], connection=driver) as statement:
+                statement.rows = len(await driver.fetch(sql, 1))
+            with pytest.raises(ZeroDivisionError), traced.recorder.driver_statement("SELECT 2", connection=driver):
+                raise ZeroDivisionError
+    await traced.engine.dispose()
+    first, second = trace.statements
+    assert (first.rows, first.hold, first.shape.name) == (5, trace.holds[0], "SELECT contents")
+    assert trace.holds[0].sql >= first.seconds > 0
+    assert second.error == "ZeroDivisionError"
+    echoed = [record.getMessage() for record in caplog.records if record.name == ECHO_LOGGER]
+    assert f"[{trace.id}] {sql}" in echoed
+    assert f"[{trace.id}] [driver sql] (1,)" in echoed
+
+
+async def test_a_statement_told_of_after_it_ran_is_in_the_trace_as_well(traced: Traced) -> None:
+    with traced.recorder.trace("reader") as trace:
+        async with traced.engine.connect():
+            assert traced.recorder.logging_token() == trace.id
+            traced.recorder.statement("SELECT 1", [], 10.0, 10.5, rows=3)
+            traced.recorder.statement("SELECT 2", [[1, 2]], 11.0, 11.25, error=ZeroDivisionError())
+    first, second = trace.statements
+    assert (first.rows, first.seconds, first.hold, first.error) == (3, 0.5, trace.holds[0], None)
+    assert (second.seconds, second.error) == (0.25, "ZeroDivisionError")
+    assert trace.db == trace.db_wall == 0.75
+    assert traced.recorder.logging_token() is None
+
+
+def test_echo_is_indented_cut_and_in_color() -> None:
+    def shown(message: str, *, color: bool) -> str:
+        record = logging.LogRecord("x", logging.INFO, "", 0, message, (), None)
+        ReadableEcho(color=color).filter(record)
+        return record.getMessage()
+
+    assert shown("[a1b2] SELECT a\nFROM b", color=False) == "[a1b2] SELECT a\n    FROM b"
+    assert shown("[a1b2] SELECT a", color=True) == "\x1b[2m[a1b2] \x1b[0m\x1b[1mSELECT\x1b[0m a"
+    assert len(shown(f"[a1b2] [cached since 2s ago] {'x' * 5000}", color=False)) < 400
+    assert shown("BEGIN (implicit)", color=False) == "BEGIN (implicit)"
+
+
+def test_echo_is_made_readable_once() -> None:
+    echoing = logging.getLogger(ECHO_LOGGER)
+    make_echo_readable(color=False)
+    make_echo_readable(color=False)
+    assert [type(one) for one in echoing.filters] == [ReadableEcho]
+    echoing.filters.clear()
+
+
+async def test_infrastructure_is_never_the_place_a_statement_comes_from(seeded_url: str) -> None:
+    here = Recorder(infrastructure=[Path(__file__).parent])
+    traced = Traced(seeded_url, recorder=here)
+    trace = await traced.run(lambda session: session.execute(select(MENDED.user)))
+    await traced.engine.dispose()
+    assert trace.statements[0].call.site is None or "tracing" not in trace.statements[0].call.site.file
+
+
+def test_the_same_helper_called_from_two_lines_makes_two_stacks() -> None:
+    sites = CallSites()
+
+    def helper() -> int:
+        return sites.find().stack
+
+    assert helper() != helper()
+    assert len({helper() for _ in range(3)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("sql", "name"),
+    [
+        ("SELECT a FROM users WHERE id = 1", "SELECT users"),
+        ("WITH x AS (SELECT 1) INSERT INTO logs SELECT * FROM x", "INSERT logs"),
+        ("UPDATE tags SET name = (SELECT 1 FROM other)", "UPDATE tags"),
+        ('DELETE FROM "a b" WHERE true', 'DELETE "a'),
+        ("SELECT 1", "SELECT"),
+        ("", "SQL"),
+    ],
+)
+def test_a_statement_is_named_by_its_verb_and_table(sql: str, name: str) -> None:
+    assert name_of(sql) == name
+
+
+def test_values_written_into_sql_are_not_part_of_its_fingerprint() -> None:
+    one = shape_of_text("SELECT * FROM t1 WHERE a = 'it''s' AND b IN ($1, $2) -- 7")
+    other = shape_of_text("SELECT * FROM t1 WHERE a = 'x' AND b IN ($1, $2, $3) -- 9")
+    assert one.fingerprint == other.fingerprint == "SELECT * FROM t1 WHERE a = ? AND b IN (?) "
+
+
+def test_sqlalchemy_still_notes_which_joins_the_mapping_made() -> None:
+    """Pins the private names that cascade.py reads."""
+    compiled = select(JOINED.content).options(joinedload(JOINED.content.user)).compile(dialect=PGDialect())  # type: ignore[no-untyped-call]  # it has no types
+    attributes = compiled.compile_state.attributes  # type: ignore[union-attr]  # what is pinned
+    path = JOINED.content.__mapper__._path_registry[JOINED.content.user.property].natural_path
+    assert ("eager_row_processor", path) in attributes
+    assert ("loader", path) in attributes
+    found = mapping_joins(compiled)
+    assert found is not None
+    assert found.paths == ("Content.comments", "Content.tags", "Content.user.contents")
+    assert "joinedload(Content.user).lazyload(User.contents)" in found.fix
+
+
+def test_without_those_names_the_mapping_is_walked() -> None:
+    walked = {".".join(step.key for step in path) for path in walk_mapping(JOINED.content.__mapper__)}
+    assert {"user", "tags", "comments", "user.contents"} <= walked
+    assert list(walk_mapping(MENDED.content.__mapper__)) == []
