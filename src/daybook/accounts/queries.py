@@ -226,14 +226,12 @@ def delete_api_token(user_id: int, token_id: int) -> ReturningDelete[int]:
     return delete(APIToken).where(APIToken.user_id == user_id, APIToken.id == token_id).returning(APIToken.id)
 
 
-def api_token(token_hash: bytes, now: datetime) -> Select[APIToken]:
-    """The API token with this hash, unless it has expired."""
-    return select(APIToken).where(
-        APIToken.token_hash == token_hash, or_(APIToken.expires_at.is_(None), APIToken.expires_at > now)
-    )
+def use_api_token(token_hash: bytes, now: datetime) -> Select[int, list[str]]:
+    """Whose token this is and its scopes, unless it has expired; notes that it was used.
 
-
-def touch_api_token(token_id: int, now: datetime) -> Update:
-    """Note that the token was used; once a minute at most, since a row that each request writes is a queue."""
+    Notes it once a minute at most, since a row that each request writes is a queue.
+    """
+    good = and_(APIToken.token_hash == token_hash, or_(APIToken.expires_at.is_(None), APIToken.expires_at > now))
     unnoted = or_(APIToken.last_used_at.is_(None), APIToken.last_used_at < now - timedelta(minutes=1))
-    return update(APIToken).where(and_(APIToken.id == token_id, unnoted)).values(last_used_at=now)
+    noted = update(APIToken).where(good, unnoted).values(last_used_at=now)
+    return select(APIToken.user_id, APIToken.scopes).where(good).add_cte(noted.cte("noted"))

@@ -47,9 +47,8 @@ async def delete(session: AsyncSession, caller: Caller, token_id: int) -> None:
 
 async def authenticate(database: Database, token: str, now: datetime) -> Caller:
     """Return whom an API token speaks for; Unauthenticated when it is unknown, deleted or has expired."""
-    async with database.write.begin() as session:
-        stored = await session.scalar(queries.api_token(digest(token), now))
-        if stored is None:
-            raise Unauthenticated("The API token is unknown, deleted or has expired.")
-        await session.execute(queries.touch_api_token(stored.id, now))
-    return Caller(stored.user_id, frozenset(Scope(scope) for scope in stored.scopes), session=None)
+    found = await database.run(queries.use_api_token(digest(token), now))
+    if found is None:
+        raise Unauthenticated("The API token is unknown, deleted or has expired.")
+    user_id, scopes = found
+    return Caller(user_id, frozenset(map(Scope, scopes)), session=None)

@@ -1,0 +1,57 @@
+"""Tracing is there in debug, and not a trace of it otherwise."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.fixtures.server import serve, settings_for, sign_up
+
+OFF = """
+import sys
+from pathlib import Path
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+from daybook.app import create_app
+from daybook.database.engine import open_database
+from daybook.settings import Settings
+
+settings = Settings(_env_file=None, debug=False)
+create_app(settings)
+database = open_database("postgresql+asyncpg://127.0.0.1:9/nothing", settings)
+assert not [name for name in sys.modules if name.startswith("daybook.tracing")]
+assert type(database.engine.pool) is AsyncAdaptedQueuePool
+assert not database.engine.sync_engine._has_events
+assert database.write.class_.sync_session_class is Session
+"""
+
+
+def test_off_the_package_is_not_imported_and_nothing_listens() -> None:
+    subprocess.run([sys.executable, "-c", OFF], check=True, timeout=30)
+
+
+async def test_off_there_is_no_page(database_url: str, tmp_path: Path) -> None:
+    async with serve(settings_for(database_url, tmp_path), tracing=None) as server, server.client() as client:
+        answer = await client.get("/_debug/sql")
+        assert answer.status_code == 404
+        assert "server-timing" not in answer.headers
+
+
+async def test_on_a_request_shows_its_statements(database_url: str, tmp_path: Path, empty_database: None) -> None:
+    settings = settings_for(database_url, tmp_path, debug=True)
+    async with serve(settings, tracing=None) as server, sign_up(server) as person:
+        answer = await person.client.get("/api/log/food/today")
+        assert "db;dur=" in answer.headers["server-timing"]
+        trace = answer.headers["x-sql-trace"].split(";")[0].split("-")[-1]
+        shown = (await person.client.get(f"/_debug/sql/{trace}.json")).json()
+        assert shown["route"] == "/api/log/food/today"
+        (statement,) = shown["statements"]
+        assert "food_ingredients" in statement["sql"]
+        assert "diary/service/logs.py" in str(statement)
+
+
+async def test_the_page_answers_this_machine_only(database_url: str, tmp_path: Path) -> None:
+    settings = settings_for(database_url, tmp_path, debug=True)
+    async with serve(settings, tracing=None) as server, server.client() as client:
+        assert (await client.get("/_debug/sql")).status_code == 200
+        for header in ({"X-Forwarded-For": "203.0.113.7"}, {"Host": "daybook.example.com"}):
+            assert (await client.get("/_debug/sql", headers=header)).status_code in {403, 404}
