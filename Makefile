@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --no-deps
 
 # Every command is a name, not a file.
-.PHONY: bench-analyses help run test check format migrate revision lock clean
+.PHONY: bench bench-analyses help run test check format migrate revision lock clean
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ run: $(VENV)/runtime  ## Serve on http://127.0.0.1:8000 with a database of its o
 
 test: $(VENV)/development  ## Run the tests on a real PostgreSQL (TESTS="tests/diary -x" for some)
 	@$(BIN)/python -m pytest -n auto $(TESTS)
+
+bench: $(VENV)/development  ## Compare with other ways of serving the same pages (PAGES=today for one)
+	@$(BIN)/python -m benchmarks.bench
 
 bench-analyses: $(VENV)/development  ## Measure 100 photos at once on a pool of 2 connections
 	@$(BIN)/python -m benchmarks.analyses

@@ -61,8 +61,10 @@ def chart(speeds: Mapping[str, Mapping[str, float]], *, machine: str, date: str)
     height = y + 4
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" '
-            f'height="{height}" role="img" aria-labelledby="title">',
+            (
+                f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" '
+                f'height="{height}" role="img" aria-labelledby="title">'
+            ),
             '<title id="title">Requests a second by page and way of reading the database</title>',
             f"<style>{STYLE}    .end {{ text-anchor: end }}\n</style>",
             f'<rect class="ground" width="{WIDTH}" height="{height}"/>',

@@ -18,7 +18,7 @@ from daybook.accounts.openid import OpenIDVerifier
 from daybook.accounts.passwords import Passwords
 from daybook.accounts.service.sign_in import Authenticator
 from daybook.accounts.tokens import AccessTokens, RefreshTokens
-from daybook.api import api
+from daybook.api import mount
 from daybook.database.engine import Database, open_database
 from daybook.diary.findings import PhotoAnalyzer
 from daybook.diary.offline_analysis import OfflineAnalyzer
@@ -69,9 +69,9 @@ def create_app(
         generate_unique_id_function=lambda route: route.name,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
+    mount(app)
     app.include_router(health.router)
     app.include_router(problem.router)
-    app.include_router(api)
     answer_errors(app)
     document_problems(app)
     # The last one added is the outermost.

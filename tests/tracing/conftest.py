@@ -1,7 +1,6 @@
 """A small application of the tests' own, traced, on a real PostgreSQL and a real port."""
 
 import asyncio
-import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -95,9 +94,3 @@ async def traced(seeded_url: str) -> AsyncIterator[Traced]:
     traced = Traced(seeded_url)
     yield traced
     await traced.engine.dispose()
-
-
-@pytest.fixture(autouse=True)
-def _told_from_information_on(caplog: pytest.LogCaptureFixture) -> None:
-    """An application that was served before in this process may have made the log quieter."""
-    caplog.set_level(logging.INFO, "daybook.tracing")

@@ -12,6 +12,12 @@ from tests.tracing.conftest import Traced
 from tests.tracing.models import JOINED, LAZY, MENDED
 
 
+@pytest.fixture(autouse=True)
+def _told_from_information_on(caplog: pytest.LogCaptureFixture) -> None:
+    """An application that was served before in this process may have made the log quieter."""
+    caplog.set_level(logging.INFO, "daybook.tracing")
+
+
 def told(caplog: pytest.LogCaptureFixture) -> list[str]:
     """The warnings and errors of the log."""
     return [record.getMessage() for record in caplog.records if record.levelno > logging.INFO]

@@ -2,9 +2,8 @@
 
 import base64
 import binascii
-from collections.abc import Mapping
 from typing import Annotated, Generic, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import orjson
 from pydantic import Field, TypeAdapter, ValidationError
@@ -55,9 +54,9 @@ def page_json(page: KeysetPage) -> bytes:
     return b'{"items":' + page.items + b',"nextCursor":' + cursor + b"}"
 
 
-def page_links(page: KeysetPage, path: str, query: Mapping[str, str]) -> dict[str, str]:
+def page_links(page: KeysetPage, path: str, query: str) -> dict[str, str]:
     """Return the headers of a page whose body is a bare array: a Link (RFC 8288) to the next, if there is one."""
     if page.next_key is None:
         return {}
-    following = urlencode({**query, "cursor": encode_cursor(*page.next_key)})
-    return {"Link": f'<{path}?{following}>; rel="next"'}
+    following = dict(parse_qsl(query)) | {"cursor": encode_cursor(*page.next_key)}
+    return {"Link": f'<{path}?{urlencode(following)}>; rel="next"'}

@@ -19,7 +19,7 @@ from daybook.web.problem import problems
 from daybook.web.schema import Day, Note, Text
 from daybook.web.session import Now, Session, TheDatabase, WriteSession, sql_budget
 
-router = APIRouter(prefix="/log/food")
+router = APIRouter(prefix="/log/food", tags=["diary"])
 
 
 @router.post(
@@ -111,7 +111,11 @@ async def list_food_today(
     if user_key is not None:
         await require_own_key(access.database, access.caller, user_key)
     page = await logs.read_today(access.reader, FOOD, access.caller, access.now, limit=limit, cursor=cursor)
-    return Response(page.items, headers=page_links(page, request.url.path, request.query_params), media_type=JSON)
+    return Response(
+        page.items,
+        headers=page_links(page, request.scope["path"], request.scope["query_string"].decode()),
+        media_type=JSON,
+    )
 
 
 @router.get("/{log_id}", response_model=FoodLogRead, responses=problems(LogNotFound), openapi_extra=sql_budget(1))

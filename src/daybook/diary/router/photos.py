@@ -28,7 +28,7 @@ from daybook.errors import InvalidInput, MalformedRequest, StorageFull
 from daybook.web.problem import problems
 from daybook.web.session import TheDatabase
 
-router = APIRouter(prefix="/photos")
+router = APIRouter(prefix="/photos", tags=["diary"])
 
 ANALYSIS_ERRORS = (
     BadPhoto,

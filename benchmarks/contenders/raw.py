@@ -1,0 +1,124 @@
+"""asyncpg by hand: `json_agg` in a sub-select, rows into Pydantic models (the way of the first seed)."""
+
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from fastapi import FastAPI, HTTPException
+from sqlalchemy import make_url
+from uuid_utils.compat import uuid7
+
+from benchmarks.contenders.schemas import FoodLogCreate, FoodLogPage, FoodLogRead, Logged
+from benchmarks.contenders.signed_in import CurrentUser
+from daybook.web.page import encode_cursor
+
+SELECT = """
+    SELECT f.id, u.user_key, f.meal_type, f.is_healthy, f.estimated_calories, f.date, f.note, f.photo_id,
+           f.analysis_id, f.created_at, f.updated_at,
+           (SELECT json_agg(json_build_object(
+                       'name', i.name, 'color', i.color, 'grams', i.grams, 'calories', i.calories
+                   ) ORDER BY i.position)
+            FROM food_ingredients i WHERE i.food_log_id = f.id) AS ingredients
+    FROM food_logs f JOIN users u ON u.id = f.user_id
+    WHERE f.user_id = $1
+"""
+TODAY = f"""{SELECT}
+    AND f.date = (SELECT (now() AT TIME ZONE timezone)::date FROM users WHERE id = $1) ORDER BY f.id"""
+LIST = f"{SELECT} ORDER BY f.date DESC, f.id DESC LIMIT $2"
+ONE = f"{SELECT} AND f.id = $2"
+INSERT_LOG = """
+    INSERT INTO food_logs (id, user_id, meal_type, is_healthy, estimated_calories, date, note)
+    VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id
+"""
+INSERT_INGREDIENT = """
+    INSERT INTO food_ingredients (food_log_id, position, name, color, grams, calories)
+    VALUES ($1, $2, $3, $4, $5, $6)
+"""
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Keep a pool."""
+    dsn = make_url(os.environ["DATABASE_URL"]).set(drivername="postgresql").render_as_string(hide_password=False)
+    async with asyncpg.create_pool(dsn, min_size=10, max_size=10, server_settings={"jit": "off"}) as pool:
+        app.state.pool = pool
+        yield
+
+
+app = FastAPI(lifespan=lifespan)
+
+
+def food_log(row: Any) -> FoodLogRead:
+    """Return the model of a row."""
+    return FoodLogRead(
+        id=row["id"],
+        user_key=row["user_key"],
+        meal_type=row["meal_type"],
+        is_healthy=row["is_healthy"],
+        estimated_calories=row["estimated_calories"],
+        date=row["date"],
+        note=row["note"],
+        photo_id=row["photo_id"],
+        analysis_id=row["analysis_id"],
+        ingredients=json.loads(row["ingredients"]) if row["ingredients"] else [],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+@app.get("/api/log/food/today")
+async def today(user_id: CurrentUser) -> list[FoodLogRead]:
+    """The meals of today."""
+    async with app.state.pool.acquire() as connection:
+        rows = await connection.fetch(TODAY, user_id)
+    return [food_log(row) for row in rows]
+
+
+@app.get("/api/log/food")
+async def list_food(user_id: CurrentUser, limit: int = 50) -> FoodLogPage:
+    """The latest meals."""
+    async with app.state.pool.acquire() as connection:
+        rows = await connection.fetch(LIST, user_id, limit + 1)
+    last = rows[limit - 1] if len(rows) > limit else None
+    return FoodLogPage(
+        items=[food_log(row) for row in rows[:limit]],
+        next_cursor=encode_cursor(last["date"], str(last["id"])) if last else None,
+    )
+
+
+@app.get("/api/log/food/{log_id}")
+async def get_food(log_id: UUID, user_id: CurrentUser) -> FoodLogRead:
+    """One meal."""
+    async with app.state.pool.acquire() as connection:
+        row = await connection.fetchrow(ONE, user_id, log_id)
+    if row is None:
+        raise HTTPException(404)
+    return food_log(row)
+
+
+@app.post("/api/log/food", status_code=201)
+async def log_food(new: FoodLogCreate, user_id: CurrentUser) -> Logged:
+    """Log a meal with its ingredients."""
+    async with app.state.pool.acquire() as connection, connection.transaction():
+        log_id = await connection.fetchval(
+            INSERT_LOG,
+            uuid7(),
+            user_id,
+            new.meal_type,
+            new.is_healthy,
+            new.estimated_calories,
+            new.date,
+            new.note,
+        )
+        await connection.executemany(
+            INSERT_INGREDIENT,
+            [
+                (log_id, position, one.name, one.color, one.grams, one.calories)
+                for position, one in enumerate(new.ingredients)
+            ],
+        )
+    return Logged(id=log_id)

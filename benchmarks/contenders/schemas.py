@@ -1,0 +1,67 @@
+"""The bodies that raw, orm, sync and joined take and give: plain Pydantic models."""
+
+import datetime as dt
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AliasPath, BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from daybook.diary.vocabulary import IngredientColor, MealType
+
+
+class Body(BaseModel):
+    """camelCase on the wire."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, from_attributes=True)
+
+
+class Ingredient(Body):
+    """One ingredient of a meal."""
+
+    name: str
+    color: IngredientColor
+    grams: float | None = None
+    calories: int | None = None
+
+
+class FoodLogCreate(Body):
+    """A meal to log."""
+
+    meal_type: MealType | None = None
+    is_healthy: bool | None = None
+    estimated_calories: int | None = None
+    ingredients: list[Ingredient] = []
+    date: dt.date
+    note: str | None = None
+
+
+class FoodLogRead(Body):
+    """A meal."""
+
+    id: UUID
+    user_key: Annotated[str, Field(validation_alias=AliasPath("user", "user_key"))]
+    meal_type: MealType | None
+    is_healthy: bool | None
+    estimated_calories: int | None
+    date: dt.date
+    note: str | None
+    photo_id: UUID | None
+    analysis_id: UUID | None
+    ingredients: list[Ingredient]
+    created_at: dt.datetime
+    updated_at: dt.datetime
+
+
+class FoodLogPage(Body):
+    """Some meals, and where the list goes on."""
+
+    items: list[FoodLogRead]
+    next_cursor: str | None
+
+
+class Logged(Body):
+    """The log was made."""
+
+    id: UUID
+    message: str = "Logged."

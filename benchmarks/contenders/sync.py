@@ -1,0 +1,90 @@
+"""The same ORM without async: psycopg, and `def` routes, which FastAPI runs in threads."""
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+from uuid import UUID
+
+import jwt
+from fastapi import Depends, FastAPI, HTTPException
+from sqlalchemy import Select, create_engine, func, make_url, select
+from sqlalchemy.orm import Session, joinedload, selectinload, sessionmaker
+
+from benchmarks.contenders.schemas import FoodLogCreate, FoodLogPage, FoodLogRead, Logged
+from benchmarks.contenders.signed_in import Credentials, user_id_of
+from daybook.accounts.models import User
+from daybook.diary.models import FoodIngredient, FoodLog
+from daybook.web.page import encode_cursor
+
+engine = create_engine(
+    make_url(os.environ["DATABASE_URL"]).set(drivername="postgresql+psycopg"),
+    pool_size=10,
+    max_overflow=0,
+    connect_args={"options": "-c jit=off -c timezone=UTC"},
+)
+sessions = sessionmaker(engine, expire_on_commit=False)
+app = FastAPI()
+
+
+def current_user(credentials: Credentials) -> int:
+    """Return the id of the caller, or 401."""
+    try:
+        return user_id_of(credentials.credentials)
+    except jwt.PyJWTError as error:
+        raise HTTPException(401, "The token is not good.") from error
+
+
+def get_session() -> Iterator[Session]:
+    """A session for the request."""
+    with sessions() as session:
+        yield session
+
+
+CurrentUser = Annotated[int, Depends(current_user)]
+ASession = Annotated[Session, Depends(get_session)]
+
+
+def logs_of(user_id: int) -> Select[FoodLog]:
+    """The person's meals with all that a response shows of them."""
+    return (
+        select(FoodLog)
+        .where(FoodLog.user_id == user_id)
+        .options(joinedload(FoodLog.user), selectinload(FoodLog.ingredients))
+    )
+
+
+@app.get("/api/log/food/today", response_model=list[FoodLogRead])
+def today(user_id: CurrentUser, session: ASession) -> Sequence[FoodLog]:
+    """The meals of today."""
+    day = select(func.date(func.timezone(User.timezone, func.now()))).where(User.id == user_id).scalar_subquery()
+    return session.scalars(logs_of(user_id).where(FoodLog.date == day).order_by(FoodLog.id)).all()
+
+
+@app.get("/api/log/food", response_model=FoodLogPage)
+def list_food(user_id: CurrentUser, session: ASession, limit: int = 50) -> dict[str, object]:
+    """The latest meals."""
+    newest = logs_of(user_id).order_by(FoodLog.date.desc(), FoodLog.id.desc()).limit(limit + 1)
+    logs = session.scalars(newest).all()
+    last = logs[limit - 1] if len(logs) > limit else None
+    return {"items": logs[:limit], "next_cursor": encode_cursor(last.date, str(last.id)) if last else None}
+
+
+@app.get("/api/log/food/{log_id}", response_model=FoodLogRead)
+def get_food(log_id: UUID, user_id: CurrentUser, session: ASession) -> FoodLog:
+    """One meal."""
+    log = session.scalar(logs_of(user_id).where(FoodLog.id == log_id))
+    if log is None:
+        raise HTTPException(404)
+    return log
+
+
+@app.post("/api/log/food", status_code=201)
+def log_food(new: FoodLogCreate, user_id: CurrentUser, session: ASession) -> Logged:
+    """Log a meal with its ingredients."""
+    ingredients = [
+        FoodIngredient(position=position, **one.model_dump()) for position, one in enumerate(new.ingredients)
+    ]
+    log = FoodLog(user_id=user_id, ingredients=ingredients, **new.model_dump(exclude={"ingredients"}))
+    session.add(log)
+    session.commit()
+    return Logged(id=log.id)
