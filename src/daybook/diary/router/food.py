@@ -113,7 +113,7 @@ async def list_food_today(
     page = await logs.read_today(access.reader, FOOD, access.caller, access.now, limit=limit, cursor=cursor)
     return Response(
         page.items,
-        headers=page_links(page, request.scope["path"], request.scope["query_string"].decode()),
+        headers=page_links(page, request.scope),
         media_type=JSON,
     )
 
