@@ -25,6 +25,7 @@ from daybook.diary.offline_analysis import OfflineAnalyzer
 from daybook.diary.photo_analysis import GeminiAnalyzer
 from daybook.diary.photo_store import PhotoStore
 from daybook.diary.photos import PhotoLimits, PhotoPreparer
+from daybook.diary.service import photos
 from daybook.diary.service.analyses import PhotoDesk
 from daybook.settings import Settings
 from daybook.web import health, problem
@@ -112,6 +113,8 @@ def _lifespan(
                 authenticator=_authenticator(settings, stack),
                 photo_desk=_photo_desk(settings, stack),
             )
+            sweeping = asyncio.create_task(photos.sweep_daily(opened, state["photo_desk"].store, clock))
+            stack.callback(sweeping.cancel)
             # What is there now stays until the end; the garbage collector need not walk over it again and again.
             gc.collect()
             gc.freeze()

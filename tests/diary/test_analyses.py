@@ -3,6 +3,7 @@
 import asyncio
 import base64
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from daybook.database.engine import open_database
+from daybook.diary.photo_store import PhotoStore
+from daybook.diary.service.photos import sweep
 from tests.fixtures import pictures
 from tests.fixtures.gemini import FOOD, Gemini, Reply, fails, finds
 from tests.fixtures.server import Person, Server, serve, settings_for, sign_up
@@ -242,3 +246,20 @@ async def test_no_connection_is_held_while_the_model_looks(asking: Person, gemin
     assert (await asking.client.get("/api/log/food/today")).status_code == 200
     answers = await asyncio.gather(*looking)
     assert {answer.status_code for answer in answers} == {200}
+
+
+async def test_photos_of_a_deleted_account_are_swept_away(
+    database_url: str, gemini: Gemini, tmp_path: Path, empty_database: None
+) -> None:
+    settings = settings_for(database_url, tmp_path, gemini_api_key="k", gemini_base_url=gemini.url)
+    store, database = PhotoStore(tmp_path / "photos"), open_database(settings.database_url, settings)
+    async with serve(settings) as server, sign_up(server) as leaving, sign_up(server) as staying:
+        for person in (leaving, staying):
+            await person.client.post("/api/analyze/food", **multipart(PHOTO))
+        kept = (await analyses_of(staying))[0]["photoId"]
+        await leaving.client.delete("/api/users/me")
+        assert await sweep(database, store, datetime.now(UTC)) == 0  # too young to be judged
+        assert await sweep(database, store, datetime.now(UTC) + timedelta(hours=2)) == 1
+        assert (await staying.client.get(f"/api/photos/{kept}")).status_code == 200
+    await database.close()
+    assert [path.parent.name for path in (tmp_path / "photos").rglob("*.jpg")] == [str(staying.id)]

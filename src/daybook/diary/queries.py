@@ -121,6 +121,11 @@ def photo(user_id: int, photo_id: UUID) -> Select[Photo]:
     return select(Photo).where(Photo.user_id == user_id, Photo.id == photo_id)
 
 
+def claimed_keys(storage_keys: list[str]) -> Select[str]:
+    """Those of the keys that a photo's row names, whoever owns it: for the sweeper, which acts for nobody."""
+    return select(Photo.storage_key).where(Photo.storage_key.in_(storage_keys))
+
+
 def insert_question(photo: dict[str, Any], question: dict[str, Any]) -> ReturningInsert[UUID]:
     """Keep the photo and note the question about it; the photo's id, also when the same bytes were kept before."""
     kept = pg_insert(Photo).values(photo)

@@ -1,18 +1,32 @@
 """Keeping photos, and giving them back to their owner."""
 
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NoReturn
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
 from daybook.accounts.caller import Caller
 from daybook.database.engine import Database
+from daybook.database.failures import FAILURES
 from daybook.diary import queries
 from daybook.diary.errors import PhotoNotFound
 from daybook.diary.models import Photo
 from daybook.diary.photo_store import PhotoStore
 from daybook.diary.photos import PreparedPhoto
+from daybook.errors import DaybookError
+
+logger = logging.getLogger(__name__)
+
+UNCLAIMED_FOR = timedelta(hours=1)
+"""How old a file without a row has to be to be deleted: a younger one may be about to get its row."""
+DAY = 86_400.0
+BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +65,39 @@ async def read(database: Database, store: PhotoStore, caller: Caller, photo_id: 
     if photo is None or data is None:
         raise PhotoNotFound("None of your photos has this id.")
     return KeptPhoto(data, photo.media_type, f'"{photo.sha256.hex()}"')
+
+
+async def sweep(database: Database, store: PhotoStore, now: datetime) -> int:
+    """Delete the files that no row names, those of deleted accounts above all, and return how many there were."""
+    deleted = 0
+    async for keys in _batches(store.keys_older_than(now - UNCLAIMED_FOR)):
+        async with database.read() as session:
+            claimed = set(await session.scalars(queries.claimed_keys(keys)))
+        for key in keys:
+            if key not in claimed:
+                await store.delete(key)
+                deleted += 1
+    return deleted
+
+
+async def sweep_daily(database: Database, store: PhotoStore, clock: Callable[[], datetime]) -> NoReturn:
+    """Sweep once a day, for as long as the process lives. Several processes may do so: each finds less to do."""
+    while True:
+        await asyncio.sleep(random.uniform(0.5, 1.5) * DAY)  # noqa: S311 - so that processes do not do it together
+        try:
+            deleted = await sweep(database, store, clock())
+        except (DaybookError, *FAILURES):
+            logger.exception("the photo store could not be swept; tomorrow again")
+        else:
+            logger.info("swept %d photos that nobody owns", deleted)
+
+
+async def _batches(keys: AsyncIterator[str]) -> AsyncIterator[list[str]]:
+    batch: list[str] = []
+    async for key in keys:
+        batch.append(key)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
