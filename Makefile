@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --no-deps
 
 # Every command is a name, not a file.
-.PHONY: bench bench-analyses help run test check format migrate revision lock clean
+.PHONY: bench bench-analyses browser help run test check format migrate revision lock clean screenshot
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,12 @@ run: $(VENV)/runtime  ## Serve on http://127.0.0.1:8000 with a database of its o
 
 test: $(VENV)/development  ## Run the tests on a real PostgreSQL (TESTS="tests/diary -x" for some)
 	@$(BIN)/python -m pytest -n auto $(TESTS)
+
+browser:  ## Install the Chromium that drives the tracing page in tests (Debian, as root)
+	@apt-get update -qq && apt-get install -y -qq chromium
+
+screenshot: $(VENV)/development  ## Take the picture of the tracing page in the docs again
+	@TRACING_SCREENSHOT=docs/images/tracing.png $(BIN)/python -m pytest -q tests/tracing/test_browser.py
 
 bench: $(VENV)/development  ## Compare with other ways of serving the same pages (PAGES=today for one)
 	@$(BIN)/python -m benchmarks.bench
