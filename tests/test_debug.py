@@ -1,10 +1,24 @@
 """Tracing is there in debug, and not a trace of it otherwise."""
 
+import logging
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from tests.fixtures.server import serve, settings_for, sign_up
+
+
+@pytest.fixture(autouse=True)
+def echo_as_before() -> Iterator[None]:
+    """Debug makes the echo of the whole process readable; the tests after these want it as it was."""
+    echo = logging.getLogger("sqlalchemy.engine.Engine")
+    filters = echo.filters.copy()
+    yield
+    echo.filters[:] = filters
+
 
 OFF = """
 import sys
