@@ -80,9 +80,3 @@ async def require_own_key(database: Database, caller: Caller, user_key: str) -> 
     """Raise NotFound when the user key is not the caller's own."""
     if await database.run(queries.has_user_key(caller.user_id, user_key)) is None:
         raise NotFound("There is no such user key.")
-
-
-def require_own_id(caller: Caller, user_id: int) -> None:
-    """Raise NotFound when the user id of a path is not the caller's own."""
-    if user_id != caller.user_id:
-        raise NotFound("There is no such user.")
