@@ -59,9 +59,9 @@ revision: $(VENV)/runtime  ## Write a migration from the models: make revision M
 
 lock: $(VENV)/development  ## Resolve the dependencies again into the lock files
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate \
-	    --no-header --no-emit-index-url --no-emit-find-links --group build pyproject.toml -o requirements.lock
+	    --no-header --group build pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate \
-	    --no-header --no-emit-index-url --no-emit-find-links --group build --group dev -c requirements.lock \
+	    --no-header --group build --group dev -c requirements.lock \
 	    pyproject.toml -o requirements-dev.lock
 
 clean:  ## Remove the virtual environment and caches (never the data in .daybook)
