@@ -25,7 +25,8 @@ class Database:
     """The engine and its sessions; made by `open_database`, closed with `close`.
 
     `write` is for units of work: `async with database.write.begin() as session`. `read` runs each statement
-    on its own (autocommit), which saves the BEGIN and ROLLBACK around a read; nothing can be flushed in it.
+    on its own (autocommit), which saves the BEGIN and ROLLBACK around a read; nothing can be flushed in it. The one
+    writer that borrows it is `accounts.idempotency.Once`, for work whose only write is a single statement.
     """
 
     engine: AsyncEngine

@@ -1,4 +1,8 @@
-"""The sessions that routes ask for. The one place where a unit of work is committed."""
+"""The sessions, the database and the time that routes ask for.
+
+A unit of work is a block (`write.begin()`), committed when it ends: here for the routes whose work is one, in the
+service or in `Once` for those that have to wait in between. Nothing calls commit().
+"""
 
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
@@ -11,7 +15,6 @@ from daybook.database.engine import Database
 
 Clock = Callable[[], datetime]
 """Tells the time, with an offset; tests set another."""
-
 
 Session = AsyncSession
 """What a route's unit of work is given, for routers, which import nothing of SQLAlchemy."""
