@@ -131,6 +131,9 @@ async def test_a_photo_with_an_idempotency_key_is_logged_once(asking: Person, ge
     assert len((await asking.client.get("/api/log/food")).json()["items"]) == 1
     other = await asking.client.post("/api/log/food/photo", headers=key, **multipart(pictures.jpeg((50, 50))))
     assert other.status_code == 422
+    reworded = await asking.client.post("/api/log/food/photo", headers=key, data={"note": "x"}, **multipart(PHOTO))
+    assert reworded.status_code == 422
+    assert reworded.json()["type"] == "/problems/idempotency-key-reused"
 
 
 async def test_a_photo_is_given_back_without_what_the_camera_wrote(asking: Person, asking_server: Server) -> None:

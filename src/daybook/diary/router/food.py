@@ -61,17 +61,20 @@ async def log_food_photo(
 ) -> Response:
     """Have the model look at a photo, and log what it sees. What is sent beside the photo goes before."""
     sent = await photo.read()
-    if first := await once.first_answer(sent):
+    # All that was sent says whether a request is the same again, not the photo alone.
+    words = FoodLogCreate(id=id, meal_type=mealType, date=date, note=note)
+    asked = words.model_dump_json().encode() + sent
+    if first := await once.first_answer(asked):
         return first
     seen = await analyses.food(database, desk, caller, sent, now)
     new = FoodLogCreate(
-        id=id,
-        meal_type=mealType or seen.meal_type,
+        id=words.id,
+        meal_type=words.meal_type or seen.meal_type,
         is_healthy=seen.is_healthy,
         estimated_calories=seen.estimated_calories,
         ingredients=seen.ingredients,
-        date=date or seen.date,
-        note=note,
+        date=words.date or seen.date,
+        note=words.note,
         photo_id=seen.photo_id,
         analysis_id=seen.analysis_id,
     )
@@ -81,7 +84,7 @@ async def log_food_photo(
         status, log = (201, await logs.get(session, FoodLog, caller, made)) if isinstance(made, UUID) else (200, made)
         return status, FoodLogFromPhoto(**FoodLogRead.model_validate(log).model_dump(), analyzer=seen.analyzer)
 
-    return await once(sent, work)
+    return await once(asked, work)
 
 
 @router.get("", response_model=Page[FoodLogRead], responses=problems(), openapi_extra=sql_budget(1))
