@@ -1,9 +1,10 @@
 """The declarative base of every mapped class: names of constraints, types of columns, common columns."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated
 
-from sqlalchemy import BigInteger, DateTime, Identity, MetaData, Text, func, inspect
+from sqlalchemy import BigInteger, DateTime, Enum, Identity, MetaData, Text, func, inspect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -44,3 +45,15 @@ class Timestamped:
 
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
+
+
+def word(vocabulary: type[StrEnum], name: str) -> Enum:
+    """Return the column type of a closed set of words: text with a check, which a migration can widen in place."""
+    return Enum(
+        vocabulary,
+        name=name,
+        native_enum=False,
+        create_constraint=True,
+        length=20,
+        values_callable=lambda words: [one.value for one in words],
+    )

@@ -1,30 +1,19 @@
 """The tables of a diary: what a person ate, how they moved, the photos of it and what was asked of the model."""
 
 import datetime as dt
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Double, Enum, ForeignKey, ForeignKeyConstraint, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import BigInteger, Double, ForeignKey, ForeignKeyConstraint, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.associationproxy import AssociationProxy, association_proxy
 from sqlalchemy.orm import Mapped, MappedColumn, mapped_column, relationship
 from uuid_utils.compat import uuid7
 
 from daybook.accounts.models import User, owner
-from daybook.database.base import Base, CreatedAt, Timestamped
+from daybook.database.base import Base, CreatedAt, Timestamped, word
 from daybook.diary.vocabulary import AnalysisKind, AnalysisStatus, IngredientColor, MealType
-
-
-def word(vocabulary: type[StrEnum], name: str) -> Enum:
-    """Return the column type of a closed set of words: text with a check, which a migration can widen in place."""
-    return Enum(
-        vocabulary,
-        name=name,
-        native_enum=False,
-        create_constraint=True,
-        length=20,
-        values_callable=lambda words: [one.value for one in words],
-    )
+from daybook.tags.models import Tag
 
 
 def uuid7_id() -> MappedColumn[UUID]:
@@ -116,8 +105,14 @@ class FoodLog(Timestamped, Base):
     note: Mapped[str | None]
     photo_id: Mapped[UUID | None]
     analysis_id: Mapped[UUID | None]
+    content_id: Mapped[int | None] = mapped_column(BigInteger)
+    """The saved recipe that it was cooked from."""
 
     user: Mapped[User] = relationship(lazy="raise_on_sql")
+    tags: Mapped[list[Tag]] = relationship(
+        lazy="raise_on_sql", secondary="food_log_tag", order_by=Tag.tagname, viewonly=True
+    )
+    tag_names: AssociationProxy[list[str]] = association_proxy("tags", "tagname")
     ingredients: Mapped[list["FoodIngredient"]] = relationship(
         lazy="raise_on_sql",
         order_by="FoodIngredient.position",
@@ -131,9 +126,15 @@ class FoodLog(Timestamped, Base):
         ForeignKeyConstraint(
             ["analysis_id", "user_id"], ["analyses.id", "analyses.user_id"], ondelete="SET NULL (analysis_id)"
         ),
+        # Named as a text: the library's tables are built on their own.
+        ForeignKeyConstraint(
+            ["content_id", "user_id"], ["contents.id", "contents.user_id"], ondelete="SET NULL (content_id)"
+        ),
+        UniqueConstraint("id", "user_id"),
         Index("ix_food_logs_user_id_date_id", "user_id", "date", "id"),
         Index("ix_food_logs_photo_id", "photo_id", postgresql_where=text("photo_id IS NOT NULL")),
         Index("ix_food_logs_analysis_id", "analysis_id", postgresql_where=text("analysis_id IS NOT NULL")),
+        Index("ix_food_logs_content_id", "content_id", postgresql_where=text("content_id IS NOT NULL")),
     )
 
 

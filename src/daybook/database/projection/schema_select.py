@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from pydantic import AliasPath, BaseModel
 from pydantic.fields import FieldInfo
 from sqlalchemy import ColumnElement, FromClause
+from sqlalchemy.ext.associationproxy import AssociationProxy
 from sqlalchemy.orm import RelationshipDirection, RelationshipProperty, aliased, join, outerjoin
 from sqlalchemy.orm.util import AliasedClass
 from sqlalchemy.sql.util import ClauseAdapter, find_tables
@@ -69,6 +70,9 @@ class _Level:
         mapper = sa.inspect(entity).mapper
         if path[-1] in mapper.relationships:
             return self._related(name, field, entity, mapper.relationships[path[-1]])
+        proxy = mapper.all_orm_descriptors.get(path[-1])
+        if isinstance(proxy, AssociationProxy):
+            return self._values(name, entity, mapper.relationships[proxy.target_collection], proxy.value_attr)
         if path[-1] not in mapper.column_attrs:
             raise self._error(
                 name,
@@ -113,6 +117,16 @@ class _Level:
         if not many:
             return rows.scalar_subquery()
         return sa.func.array(rows.order_by(*_order(relationship, child, criterion)).scalar_subquery())
+
+    def _values(
+        self, name: str, parent: Entity, relationship: RelationshipProperty[Any], attribute: str
+    ) -> ColumnElement[Any]:
+        """Return one column of the rows of a to-many relationship as an array, which an association proxy names."""
+        child = aliased(relationship.entity.class_)
+        criterion = getattr(parent, relationship.key).of_type(child).__clause_element__()
+        column = getattr(child, attribute).expression
+        rows = sa.select(column).where(criterion).order_by(*_order(relationship, child, criterion)).correlate(parent)
+        return json_column(self.schema, name, sa.func.array(rows.scalar_subquery(), type_=sa.ARRAY(column.type)))
 
     def _error(self, name: str, fault: str, remedy: str) -> ProjectionError:
         return ProjectionError(f"{self.schema.__name__}.{name} {fault}. {remedy}.")

@@ -1,0 +1,116 @@
+"""The tables of a library: what a person saved to read or watch, and what they brought along from elsewhere."""
+
+import datetime as dt
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT
+from sqlalchemy.ext.associationproxy import AssociationProxy, association_proxy
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+from uuid_utils.compat import uuid7
+
+from daybook.accounts.models import owner
+from daybook.database.base import Base, BigIntId, CreatedAt, Timestamped, word
+from daybook.library.vocabulary import ContentType, ImportStatus
+from daybook.tags.models import Tag
+
+
+class Content(Timestamped, Base):
+    """One saved link."""
+
+    __tablename__ = "contents"
+
+    id: Mapped[BigIntId]
+    user_id: Mapped[int] = owner()
+    url: Mapped[str]
+    """As it was sent."""
+    url_key: Mapped[str]
+    """As it is compared (`library.urls.normalised`): one page has one content, however its address is written."""
+    content_type: Mapped[ContentType] = mapped_column(word(ContentType, "content_type"))
+    title: Mapped[str]
+    description: Mapped[str | None]
+    note: Mapped[str | None]
+    """The owner's own words about it; never published."""
+    thumbnail: Mapped[str | None]
+    favicon: Mapped[str | None]
+    bookmark: Mapped[bool] = mapped_column(server_default=text("false"))
+    saved_on: Mapped[dt.date]
+    """The owner's local day."""
+    search_text: Mapped[str]
+    """What searching looks through (`library.search.search_text`)."""
+    search_terms: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
+    """What its index holds (`library.search.index_terms`)."""
+
+    video_metadata: Mapped["VideoMetadata | None"] = relationship(lazy="raise_on_sql", passive_deletes=True)
+    post_metadata: Mapped["PostMetadata | None"] = relationship(lazy="raise_on_sql", passive_deletes=True)
+    tags: Mapped[list[Tag]] = relationship(
+        lazy="raise_on_sql", secondary="content_tag", order_by=Tag.tagname, viewonly=True
+    )
+    tag_names: AssociationProxy[list[str]] = association_proxy("tags", "tagname")
+
+    __table_args__ = (
+        UniqueConstraint("user_id", "url_key"),
+        UniqueConstraint("id", "user_id"),
+        Index("ix_contents_user_id_saved_on_id", "user_id", "saved_on", "id"),
+        Index("ix_contents_bookmarks", "user_id", "saved_on", "id", postgresql_where=text("bookmark")),
+        Index("ix_contents_search_terms", "search_terms", postgresql_using="gin"),
+    )
+
+
+class VideoMetadata(Base):
+    """What only a video has."""
+
+    __tablename__ = "video_metadata"
+
+    content_id: Mapped[int] = mapped_column(ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True)
+    video_length: Mapped[int]
+    """seconds"""
+
+
+class PostMetadata(Base):
+    """What only a post has."""
+
+    __tablename__ = "post_metadata"
+
+    content_id: Mapped[int] = mapped_column(ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True)
+    body: Mapped[str]
+
+
+class Import(Base):
+    """One file of links that a person brought along, and how far it has been read.
+
+    It is the job as well: whoever holds the lease works on it, and a process that died loses it to another.
+    """
+
+    __tablename__ = "imports"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    user_id: Mapped[int] = owner()
+    filename: Mapped[str]
+    format: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInteger)
+    """Bytes."""
+    storage_key: Mapped[str]
+    tag: Mapped[str | None]
+    """A tag that everything in it gets."""
+    status: Mapped[ImportStatus] = mapped_column(word(ImportStatus, "status"))
+    read: Mapped[int] = mapped_column(server_default=text("0"))
+    """How many entries of the file have been dealt with: those that follow are next."""
+    created: Mapped[int] = mapped_column(server_default=text("0"))
+    existing: Mapped[int] = mapped_column(server_default=text("0"))
+    """How many were in the library already."""
+    unreadable: Mapped[int] = mapped_column(server_default=text("0"))
+    problems: Mapped[list[str]] = mapped_column(ARRAY(TEXT), server_default=text("'{}'"))
+    """What was wrong with the first of them."""
+    error: Mapped[str | None]
+    """Why it failed as a whole."""
+    attempt: Mapped[int] = mapped_column(server_default=text("0"))
+    """Counts those who worked on it; what an earlier one still writes is refused."""
+    leased_until: Mapped[dt.datetime | None]
+    created_at: Mapped[CreatedAt]
+    finished_at: Mapped[dt.datetime | None]
+
+    __table_args__ = (
+        Index("ix_imports_user_id_id", "user_id", "id"),
+        Index("ix_imports_open", "id", postgresql_where=text("status IN ('waiting', 'running')")),
+    )

@@ -1,0 +1,68 @@
+"""The tables of tags: one set of a person's own words, for whatever they keep."""
+
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, UniqueConstraint, func, select
+from sqlalchemy.orm import Mapped, column_property, mapped_column
+
+from daybook.accounts.models import owner
+from daybook.database.base import Base, BigIntId, Timestamped
+
+
+class ContentTag(Base):
+    """That a saved content has a tag. The owner is part of both keys: the database itself refuses another's tag."""
+
+    __tablename__ = "content_tag"
+
+    content_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    tag_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    user_id: Mapped[int] = mapped_column(BigInteger)
+
+    __table_args__ = (
+        # Named as texts here and below: what can be tagged is built on tags, not the other way round.
+        ForeignKeyConstraint(["content_id", "user_id"], ["contents.id", "contents.user_id"], ondelete="CASCADE"),
+        ForeignKeyConstraint(["tag_id", "user_id"], ["tags.id", "tags.user_id"], ondelete="CASCADE"),
+        Index("ix_content_tag_tag_id_content_id", "tag_id", "content_id"),
+    )
+
+
+class FoodLogTag(Base):
+    """That a meal has a tag."""
+
+    __tablename__ = "food_log_tag"
+
+    food_log_id: Mapped[UUID] = mapped_column(primary_key=True)
+    tag_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    user_id: Mapped[int] = mapped_column(BigInteger)
+
+    __table_args__ = (
+        ForeignKeyConstraint(["food_log_id", "user_id"], ["food_logs.id", "food_logs.user_id"], ondelete="CASCADE"),
+        ForeignKeyConstraint(["tag_id", "user_id"], ["tags.id", "tags.user_id"], ondelete="CASCADE"),
+        Index("ix_food_log_tag_tag_id_food_log_id", "tag_id", "food_log_id"),
+    )
+
+
+class Tag(Timestamped, Base):
+    """One of a person's tags."""
+
+    __tablename__ = "tags"
+
+    id: Mapped[BigIntId]
+    user_id: Mapped[int] = owner()
+    tagname: Mapped[str]
+    """As it was first written."""
+    tag_key: Mapped[str]
+    """The name as it is compared (`tags.names.tag_key`); made in Python, for lower() under ctype C knows ASCII only."""
+    color: Mapped[int] = mapped_column(BigInteger)
+    """0xAARRGGBB"""
+
+    __table_args__ = (UniqueConstraint("user_id", "tag_key"), UniqueConstraint("id", "user_id"))
+
+
+# Read by projections only: counting is a sub-select a row, which no entity should pay for unasked.
+Tag.content_count = column_property(
+    select(func.count()).where(ContentTag.tag_id == Tag.id).scalar_subquery(), deferred=True, raiseload=True
+)
+Tag.food_log_count = column_property(
+    select(func.count()).where(FoodLogTag.tag_id == Tag.id).scalar_subquery(), deferred=True, raiseload=True
+)
