@@ -11,8 +11,8 @@ from daybook.accounts.caller import DESCRIPTIONS, Caller, Scope
 from daybook.accounts.service import api_tokens
 from daybook.accounts.service.sign_in import Authenticator
 from daybook.accounts.tokens import API_TOKEN_PREFIX
+from daybook.database.driver import Reader
 from daybook.database.engine import Database
-from daybook.database.reader import Reader
 from daybook.errors import Forbidden, Unauthenticated
 
 
@@ -85,3 +85,9 @@ AccountWriter = Annotated[Caller, Security(Bearer(Scope.ACCOUNT_WRITE), scopes=[
 DiaryReader = Annotated[Caller, Security(Bearer(Scope.DIARY_READ), scopes=[Scope.DIARY_READ])]
 DiaryWriter = Annotated[Caller, Security(Bearer(Scope.DIARY_WRITE), scopes=[Scope.DIARY_WRITE])]
 DiaryAccess = Annotated[Access, Security(ReadAccess(Scope.DIARY_READ), scopes=[Scope.DIARY_READ])]
+LibraryReader = Annotated[Caller, Security(Bearer(Scope.LIBRARY_READ), scopes=[Scope.LIBRARY_READ])]
+LibraryWriter = Annotated[Caller, Security(Bearer(Scope.LIBRARY_WRITE), scopes=[Scope.LIBRARY_WRITE])]
+LibraryAccess = Annotated[Access, Security(ReadAccess(Scope.LIBRARY_READ), scopes=[Scope.LIBRARY_READ])]
+CommunityReader = Annotated[Caller, Security(Bearer(Scope.COMMUNITY_READ), scopes=[Scope.COMMUNITY_READ])]
+CommunityWriter = Annotated[Caller, Security(Bearer(Scope.COMMUNITY_WRITE), scopes=[Scope.COMMUNITY_WRITE])]
+CommunityAccess = Annotated[Access, Security(ReadAccess(Scope.COMMUNITY_READ), scopes=[Scope.COMMUNITY_READ])]

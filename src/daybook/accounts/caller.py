@@ -12,6 +12,10 @@ class Scope(StrEnum):
     ACCOUNT_WRITE = "account:write"
     DIARY_READ = "diary:read"
     DIARY_WRITE = "diary:write"
+    LIBRARY_READ = "library:read"
+    LIBRARY_WRITE = "library:write"
+    COMMUNITY_READ = "community:read"
+    COMMUNITY_WRITE = "community:write"
 
 
 DESCRIPTIONS = {
@@ -19,6 +23,10 @@ DESCRIPTIONS = {
     Scope.ACCOUNT_WRITE: "Change your account, its sessions and tokens (signed-in people only)",
     Scope.DIARY_READ: "Read your meals, exercise and photos",
     Scope.DIARY_WRITE: "Log meals and exercise, and ask the model about photos",
+    Scope.LIBRARY_READ: "Read your saved links and tags",
+    Scope.LIBRARY_WRITE: "Save, change, import and tag links",
+    Scope.COMMUNITY_READ: "Read what people have published",
+    Scope.COMMUNITY_WRITE: "Publish articles, comment and vote",
 }
 
 ALL_SCOPES = frozenset(Scope)

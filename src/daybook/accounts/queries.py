@@ -7,7 +7,6 @@ from uuid import UUID
 
 from sqlalchemy import (
     CTE,
-    BindParameter,
     ColumnElement,
     Date,
     Delete,
@@ -30,7 +29,7 @@ from sqlalchemy.sql.dml import ReturningDelete, ReturningInsert, ReturningUpdate
 from daybook.accounts.models import APIToken, Identity, RefreshToken, SignInFailures, User
 
 
-def local_day(now: datetime | BindParameter[datetime]) -> ColumnElement[date]:
+def local_day(now: datetime | ColumnElement[datetime]) -> ColumnElement[date]:
     """Return the day it is where the user of the row lives, as an expression over `users`."""
     return cast(func.timezone(User.timezone, now), Date)
 

@@ -41,8 +41,12 @@ class Content(Timestamped, Base):
     search_terms: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
     """What its index holds (`library.search.index_terms`)."""
 
-    video_metadata: Mapped["VideoMetadata | None"] = relationship(lazy="raise_on_sql", passive_deletes=True)
-    post_metadata: Mapped["PostMetadata | None"] = relationship(lazy="raise_on_sql", passive_deletes=True)
+    video_metadata: Mapped["VideoMetadata | None"] = relationship(
+        lazy="raise_on_sql", cascade="all, delete-orphan", passive_deletes=True
+    )
+    post_metadata: Mapped["PostMetadata | None"] = relationship(
+        lazy="raise_on_sql", cascade="all, delete-orphan", passive_deletes=True
+    )
     tags: Mapped[list[Tag]] = relationship(
         lazy="raise_on_sql", secondary="content_tag", order_by=Tag.tagname, viewonly=True
     )

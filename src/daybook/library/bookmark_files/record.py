@@ -1,0 +1,274 @@
+"""A saved link as it stands in a file: its fields, their limits, and how they are spelled in JSON.
+
+Every format ends here. What a foreign program wrote is cleaned (cut, normalised, freed of what cannot be stored)
+rather than refused; only a link without a usable address, or a field of the wrong type, cannot be used.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal
+from urllib.parse import urlsplit
+
+import orjson
+
+TITLE_LIMIT = 500
+DESCRIPTION_LIMIT = 2_000
+NOTE_LIMIT = 10_000
+BODY_LIMIT = 100_000
+URL_LIMIT = 2_048
+TAG_LIMIT = 50
+TAGS_LIMIT = 50
+"""Characters of each text and of one tag's name, and tags of one bookmark."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_END = datetime(2200, 1, 1, tzinfo=UTC)
+_LONGEST_VIDEO = 2**31 - 1
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_PIECE = re.compile(r"[\x00-\x7f]*+[^\x00-\x7f]{0,1000}")
+_LINE_BREAKS = re.compile(r"[\t\n\r]")
+_CONTROLS_AND_SPACE = "".join(map(chr, range(0x21)))
+_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{0,30}(?=:)")
+_WHOLE_NUMBER = re.compile(r"\s*+(\d{1,17})(?:\.\d*+)?\s*+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Bookmark:
+    """A saved link, within the limits above and in NFC. `title` is never blank, tags are distinct and stripped."""
+
+    url: str
+    title: str
+    content_type: Literal["video", "post"] | None = None
+    """None where the file does not say."""
+    description: str | None = None
+    note: str | None = None
+    thumbnail: str | None = None
+    favicon: str | None = None
+    bookmark: bool = False
+    video_length: int | None = None
+    """Seconds."""
+    body: str | None = None
+    tags: tuple[str, ...] = ()
+    created_at: datetime | None = None
+    """With a time zone; from 1970 to 2199."""
+    saved_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An entry that cannot be used: where it stands in the file, and why not, in a sentence."""
+
+    place: str
+    reason: str
+
+
+class _Unusable(Exception):  # noqa: N818 - never leaves this module
+    """Why an entry is not a bookmark."""
+
+
+def fields_of(record: Bookmark) -> dict[str, object]:
+    """Return the record as JSON's types, under the names that `GET /api/contents` gives them."""
+    created_at = record.created_at
+    return {
+        "url": record.url,
+        "title": record.title,
+        "contentType": record.content_type,
+        "description": record.description,
+        "note": record.note,
+        "thumbnail": record.thumbnail,
+        "favicon": record.favicon,
+        "bookmark": record.bookmark,
+        "videoLength": record.video_length,
+        "body": record.body,
+        "tags": list(record.tags),
+        "createdAt": created_at and created_at.astimezone(UTC).isoformat(),
+        "savedOn": record.saved_on and record.saved_on.isoformat(),
+    }
+
+
+def rest_of(record: Bookmark, told: Mapping[str, object]) -> str:
+    """Return as JSON the fields of `record` that a foreign format's own fields, read back as `told`, do not give.
+
+    Empty when they give all. Together with entry() this is what makes a foreign format lossless.
+    """
+    absent = {"bookmark": False, "tags": []}
+    rest = {name: value for name, value in fields_of(record).items() if value != told.get(name, absent.get(name))}
+    return orjson.dumps(rest).decode() if rest else ""
+
+
+def entry(
+    place: str, fields: Mapping[str, object], *, rest: str | None = None, folders: Sequence[str] = ()
+) -> Bookmark | Unreadable:
+    """Return the bookmark that `fields` (named as by fields_of) describe, cleaned; or why there is none.
+
+    `rest` is what rest_of() wrote beside them, and wins. `folders` become tags, before the others.
+    """
+    try:
+        return _bookmark({**fields, **_parsed(rest)} if rest else fields, folders)
+    except _Unusable as unusable:
+        return Unreadable(place, str(unusable))
+
+
+def moment_of(number: str | None) -> str | None:
+    """Return the ISO form of a Unix time in seconds, or None where it is none, or 0, which means unknown.
+
+    Milliseconds and microseconds, which some programs write, are told by their size: 10^10 seconds are in the
+    year 2286, 10^10 milliseconds in 1970.
+    """
+    found = _WHOLE_NUMBER.fullmatch(number or "")
+    value = int(found[1]) if found else 0
+    unit = 1_000_000 if value < 10**10 else 1_000 if value < 10**13 else 1
+    return (_EPOCH + timedelta(microseconds=value * unit)).isoformat() if value else None
+
+
+def _parsed(rest: str) -> dict[str, object]:
+    try:
+        fields = orjson.loads(rest)
+    except orjson.JSONDecodeError:
+        fields = None
+    if not isinstance(fields, dict):
+        raise _Unusable("What Daybook wrote beside this bookmark is damaged.")
+    return fields
+
+
+def _bookmark(fields: Mapping[str, object], folders: Sequence[str]) -> Bookmark:
+    url = _web_address(_string(fields, "url"))
+    title = _text(fields, "title", TITLE_LIMIT)
+    return Bookmark(
+        url=url,
+        title=title if title and not title.isspace() else _clean(url, TITLE_LIMIT),
+        content_type=_content_type(fields),
+        description=_text(fields, "description", DESCRIPTION_LIMIT),
+        note=_text(fields, "note", NOTE_LIMIT),
+        thumbnail=_picture(fields, "thumbnail"),
+        favicon=_picture(fields, "favicon"),
+        bookmark=_flag(fields, "bookmark"),
+        video_length=_seconds(fields, "videoLength"),
+        body=_text(fields, "body", BODY_LIMIT),
+        tags=_tags([*folders, *_names(fields)]),
+        created_at=_moment(fields, "createdAt"),
+        saved_on=_day(fields, "savedOn"),
+    )
+
+
+def _string(fields: Mapping[str, object], name: str) -> str | None:
+    value = fields.get(name)
+    if value is not None and not isinstance(value, str):
+        raise _Unusable(f"{name} is not text.")
+    return value
+
+
+def _text(fields: Mapping[str, object], name: str, limit: int) -> str | None:
+    value = _string(fields, name)
+    return value and _clean(value, limit)
+
+
+def _clean(text: str, limit: int) -> str:
+    """What of `text` can be stored, in NFC, cut to `limit` characters."""
+    if text.isascii():
+        return text.replace("\x00", "")[:limit]
+    text = _UNSTORABLE.sub("", text)[: limit * 4]  # decomposed, a character is four at most
+    # Piece by piece, since CPython sorts a run of combining marks in quadratic time without letting another thread
+    # run: 100,000 of them take 20 seconds. No word is as long as a piece.
+    return _PIECE.sub(lambda piece: unicodedata.normalize("NFC", piece[0]), text)[:limit]
+
+
+def _web_address(value: str | None) -> str:
+    """As browsers take an address from a page: without line breaks in it, and control characters around it.
+
+    It is not put into NFC: an address is what its server says it is.
+    """
+    url = _UNSTORABLE.sub("", _LINE_BREAKS.sub("", value or "")).strip(_CONTROLS_AND_SPACE)
+    if not url:
+        raise _Unusable("There is no address.")
+    if len(url) > URL_LIMIT:
+        raise _Unusable(f"The address is longer than {URL_LIMIT} characters.")
+    scheme = _SCHEME.match(url)
+    if scheme and scheme[0].lower() not in {"http", "https"}:
+        raise _Unusable(f"{scheme[0]}: is not an address of the web; only http and https are kept.")
+    try:
+        parts = urlsplit(url)
+        usable = scheme and parts.hostname and not re.search(r"\s", parts.netloc) and parts.port != 0
+    except ValueError:  # brackets without an IPv6 address between them, a port past 65535
+        usable = False
+    if not usable:
+        raise _Unusable("The address is not one of the web.")
+    return url
+
+
+def _picture(fields: Mapping[str, object], name: str) -> str | None:
+    # Browsers put the picture itself there (data:), or an address that only they know: both are left out.
+    try:
+        return _web_address(_string(fields, name))
+    except _Unusable:
+        return None
+
+
+def _content_type(fields: Mapping[str, object]) -> Literal["video", "post"] | None:
+    match (_string(fields, "contentType") or "").lower():
+        case "video":
+            return "video"
+        case "post":
+            return "post"
+        case _:
+            return None
+
+
+def _flag(fields: Mapping[str, object], name: str) -> bool:
+    value = fields.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise _Unusable(f"{name} is neither true nor false.")
+    return bool(value)
+
+
+def _seconds(fields: Mapping[str, object], name: str) -> int | None:
+    value = fields.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _Unusable(f"{name} is not a number.")
+    return int(value) if 0 <= value <= _LONGEST_VIDEO else None
+
+
+def _names(fields: Mapping[str, object]) -> Iterable[str]:
+    tags = fields.get("tags") or []
+    if not isinstance(tags, list):
+        raise _Unusable("tags is not a list.")
+    for tag in tags:
+        name = tag.get("tagname") if isinstance(tag, dict) else tag
+        if not isinstance(name, str):
+            raise _Unusable("A tag is not a name.")
+        yield name
+
+
+def _tags(names: Iterable[str]) -> tuple[str, ...]:
+    # Cut, a name may end in a space again.
+    cleaned = (_clean(name.strip(), TAG_LIMIT).strip() for name in names)
+    return tuple(dict.fromkeys(name for name in cleaned if name))[:TAGS_LIMIT]
+
+
+def _moment(fields: Mapping[str, object], name: str) -> datetime | None:
+    value = _string(fields, name)
+    if not value:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise _Unusable(f"{name} is not a date and time.") from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC) if _EPOCH <= moment < _END else None
+
+
+def _day(fields: Mapping[str, object], name: str) -> date | None:
+    value = _string(fields, name)
+    if not value:
+        return None
+    try:
+        day = date.fromisoformat(value)
+    except ValueError:
+        raise _Unusable(f"{name} is not a date.") from None
+    return day if _EPOCH.date() <= day < _END.date() else None

@@ -1,0 +1,48 @@
+"""How a library is read."""
+
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, SQLColumnExpression, Text, bindparam, exists
+
+from daybook.database.projection import Projection
+from daybook.library.models import Content, Import
+from daybook.library.schemas import ContentRead, ImportRead
+from daybook.tags.models import ContentTag, Tag
+
+USER_ID = bindparam("user_id", type_=BigInteger)
+NEWEST: list[SQLColumnExpression[Any]] = [Content.saved_on.desc(), Content.id.desc()]
+
+CONTENT = Projection(ContentRead, Content, where=[Content.user_id == USER_ID, Content.id == bindparam("id")])
+CONTENT_AT = Projection(
+    ContentRead, Content, where=[Content.user_id == USER_ID, Content.url_key == bindparam("url_key")]
+)
+CONTENTS = Projection(
+    ContentRead,
+    Content,
+    where=[Content.user_id == USER_ID],
+    optional=[
+        Content.content_type == bindparam("content_type"),
+        Content.bookmark == bindparam("bookmark"),
+        Content.saved_on >= bindparam("first"),
+        Content.saved_on <= bindparam("last"),
+        exists()
+        .where(ContentTag.content_id == Content.id, ContentTag.tag_id == Tag.id)
+        .where(Tag.user_id == Content.user_id, Tag.tag_key == bindparam("tag_key", type_=Text)),
+    ],
+    order_by=NEWEST,
+)
+"""Of `user_id`, the newest first; each of the other criteria holds when its parameter is given."""
+BOOKMARKED: ColumnElement[bool] = Content.bookmark.expression
+"""Written as in the index of bookmarks, which a comparison with a parameter would not find."""
+BOOKMARKS = Projection(ContentRead, Content, where=[Content.user_id == USER_ID, BOOKMARKED], order_by=NEWEST)
+CONTENTS_OF_TAG = Projection(
+    ContentRead,
+    Content,
+    where=[
+        Content.user_id == USER_ID,
+        exists().where(ContentTag.content_id == Content.id, ContentTag.tag_id == bindparam("tag_id")),
+    ],
+    order_by=NEWEST,
+)
+IMPORT = Projection(ImportRead, Import, where=[Import.user_id == USER_ID, Import.id == bindparam("id")])
+IMPORTS = Projection(ImportRead, Import, where=[Import.user_id == USER_ID], order_by=[Import.id.desc()])

@@ -1,0 +1,168 @@
+"""The statements of a library. Each takes the owner as a required argument."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    BigInteger,
+    Boolean,
+    Date,
+    DateTime,
+    Delete,
+    Integer,
+    Select,
+    Text,
+    bindparam,
+    column,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.orm import joinedload
+from sqlalchemy.sql.dml import ReturningDelete, ReturningUpdate
+
+from daybook.accounts.models import User
+from daybook.accounts.queries import local_day
+from daybook.library.models import Content, PostMetadata, VideoMetadata
+from daybook.tags.models import ContentTag
+
+OWNER = bindparam("user_id", type_=BigInteger)
+
+
+def _given() -> CTE:
+    """What is to be saved, as rows: the parameter `contents` is a JSON array, so that any number is one parameter."""
+    columns: dict[str, Any] = {
+        "url": Text,
+        "url_key": Text,
+        "content_type": Text,
+        "title": Text,
+        "description": Text,
+        "note": Text,
+        "thumbnail": Text,
+        "favicon": Text,
+        "bookmark": Boolean,
+        "saved_on": Date,
+        "created_at": DateTime(timezone=True),
+        "search_text": Text,
+        "search_terms": ARRAY(Text),
+        "video_length": Integer,
+        "body": Text,
+        "tag_ids": ARRAY(BigInteger),
+    }
+    given = func.jsonb_to_recordset(bindparam("contents", type_=JSONB)).table_valued(
+        *(column(name, kind) for name, kind in columns.items()), name="given"
+    )
+    return select(given.render_derived(with_types=True)).cte("given")
+
+
+def _insert_contents() -> Select[int, str]:
+    """Save contents with their metadata and tags; rows of id and url_key of those that were not there before.
+
+    Their url_keys are to be distinct. They go in sorted, so that of two transactions that save the same pages neither
+    waits for one that waits for it. Selecting from the owner's row makes the default day the owner's local one.
+    """
+    given = _given()
+    now = bindparam("now", type_=DateTime(timezone=True))
+    values: dict[str, Any] = {
+        name: given.c[name]
+        for name in (
+            "url",
+            "url_key",
+            "content_type",
+            "title",
+            "description",
+            "note",
+            "thumbnail",
+            "favicon",
+            "bookmark",
+            "search_text",
+            "search_terms",
+        )
+    } | {
+        "user_id": User.id,
+        "saved_on": func.coalesce(given.c.saved_on, local_day(func.coalesce(given.c.created_at, now))),
+        "created_at": func.coalesce(given.c.created_at, func.now()),
+    }
+    rows = select(*values.values()).join_from(User, given, User.id == OWNER).order_by(given.c.url_key)
+    made = (
+        pg_insert(Content)
+        .from_select(list(values), rows)
+        .on_conflict_do_nothing(index_elements=[Content.user_id, Content.url_key])
+        .returning(Content.id, Content.url_key)
+        .cte("made")
+    )
+    made_of = made.join(given, given.c.url_key == made.c.url_key)
+    video = insert(VideoMetadata).from_select(
+        ["content_id", "video_length"],
+        select(made.c.id, given.c.video_length).select_from(made_of).where(given.c.video_length.is_not(None)),
+    )
+    post = insert(PostMetadata).from_select(
+        ["content_id", "body"],
+        select(made.c.id, given.c.body).select_from(made_of).where(given.c.body.is_not(None)),
+    )
+    tagged = insert(ContentTag).from_select(
+        ["content_id", "tag_id", "user_id"],
+        select(made.c.id, func.unnest(given.c.tag_ids), OWNER).select_from(made_of),
+    )
+    return select(made.c.id, made.c.url_key).add_cte(video.cte("video"), post.cte("post"), tagged.cte("tagged"))
+
+
+INSERT_CONTENTS = _insert_contents()
+
+
+def contents_by_url(user_id: int, url_keys: Sequence[str]) -> Select[int, str]:
+    """The ids of those of the pages that are in the library."""
+    return select(Content.id, Content.url_key).where(
+        Content.user_id == user_id, Content.url_key == func.any(literal(list(url_keys), ARRAY(Text)))
+    )
+
+
+def _add_tags() -> Any:
+    """Give contents tags that they may have already: `content_ids` and `tag_ids` are pairs, sorted."""
+    arrays = (bindparam("content_ids", type_=ARRAY(BigInteger)), bindparam("tag_ids", type_=ARRAY(BigInteger)))
+    pairs = func.unnest(*arrays).table_valued("content_id", "tag_id").render_derived()
+    return (
+        pg_insert(ContentTag)
+        .from_select(["content_id", "tag_id", "user_id"], select(pairs.c.content_id, pairs.c.tag_id, OWNER))
+        .on_conflict_do_nothing()
+    )
+
+
+ADD_TAGS = _add_tags()
+
+
+def remove_tags(user_id: int, content_id: int) -> Delete:
+    """Take all tags from a content."""
+    return delete(ContentTag).where(ContentTag.user_id == user_id, ContentTag.content_id == content_id)
+
+
+def content_for_update(user_id: int, content_id: int) -> Select[Content]:
+    """One content with what can be changed of it, locked."""
+    return (
+        select(Content)
+        .where(Content.user_id == user_id, Content.id == content_id)
+        .options(joinedload(Content.video_metadata), joinedload(Content.post_metadata))
+        .with_for_update(of=Content)
+    )
+
+
+def mark(user_id: int, content_id: int, *, bookmark: bool) -> ReturningUpdate[int]:
+    """Set or clear a bookmark; the content's id, or no row. What is so already is left as it is."""
+    return (
+        update(Content)
+        .where(Content.user_id == user_id, Content.id == content_id)
+        .values(bookmark=bookmark)
+        .returning(Content.id)
+    )
+
+
+def delete_content(user_id: int, content_id: int) -> ReturningDelete[int]:
+    """Delete a content with what belongs to it; its id, or no row."""
+    return delete(Content).where(Content.user_id == user_id, Content.id == content_id).returning(Content.id)

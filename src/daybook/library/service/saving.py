@@ -1,0 +1,141 @@
+"""Saving links: one, many, or a whole file of them, in the same few statements."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from daybook.accounts.caller import Caller
+from daybook.accounts.service.people import me
+from daybook.errors import Unavailable
+from daybook.library import queries
+from daybook.library.search import index_terms, search_text
+from daybook.library.urls import normalised
+from daybook.library.vocabulary import ContentType
+from daybook.tags import service as tags
+from daybook.tags.names import tag_key
+
+
+@dataclass(frozen=True, slots=True)
+class NewContent:
+    """A link to save, its values checked."""
+
+    url: str
+    title: str
+    content_type: ContentType
+    description: str | None = None
+    note: str | None = None
+    thumbnail: str | None = None
+    favicon: str | None = None
+    bookmark: bool = False
+    video_length: int | None = None
+    """seconds"""
+    body: str | None = None
+    tags: tuple[str, ...] = ()
+    created_at: dt.datetime | None = None
+    """By default, now."""
+    saved_on: dt.date | None = None
+    """By default, the day that `created_at` is where the owner lives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What became of a link."""
+
+    id: int
+    created: bool
+    """Whether it was not in the library before."""
+
+
+async def save_all(
+    session: AsyncSession,
+    caller: Caller,
+    contents: Sequence[NewContent],
+    now: dt.datetime,
+    *,
+    tag_existing: bool = False,
+) -> list[Saved]:
+    """Save links, and return what became of each, in their order.
+
+    A page that is in the library stays as it is, and gets the tags that it lacks only with `tag_existing`. Two links
+    to one page are saved as the first, with the tags of both. Two statements, however many links; one more each when
+    some of the pages are there already, and when those get tags. Raises InvalidInput for an address that is none,
+    Unauthenticated when the account is gone, and Unavailable when one is deleted at the same moment.
+    """
+    by_key: dict[str, NewContent] = {}
+    keys = [normalised(content.url) for content in contents]
+    for key, content in zip(keys, contents, strict=True):
+        first = by_key.get(key)
+        by_key[key] = replace(first, tags=first.tags + content.tags) if first else content
+    tag_ids = await tags.ensure(session, caller, [name for content in by_key.values() for name in content.tags])
+    rows = [_row(caller, key, content, tag_ids) for key, content in by_key.items()]
+    made = await session.execute(queries.INSERT_CONTENTS, {"user_id": caller.user_id, "now": now, "contents": rows})
+    ids = {key: Saved(content_id, created=True) for content_id, key in made}
+    missing = sorted(by_key.keys() - ids.keys())
+    if missing:
+        ids |= await _existing(session, caller, missing)
+        if tag_existing:
+            await _link(session, caller, {ids[key].id: _ids_of(by_key[key], tag_ids) for key in missing})
+    # Of two links to one page, only the first made it.
+    first_of: set[str] = set()
+    results = []
+    for key in keys:
+        results.append(ids[key] if key not in first_of else Saved(ids[key].id, created=False))
+        first_of.add(key)
+    return results
+
+
+async def _existing(session: AsyncSession, caller: Caller, url_keys: Sequence[str]) -> dict[str, Saved]:
+    found = await session.execute(queries.contents_by_url(caller.user_id, url_keys))
+    existing = {key: Saved(content_id, created=False) for content_id, key in found}
+    if len(existing) < len(url_keys):
+        await me(session, caller)
+        raise Unavailable("Some of these links have just been deleted; try again.", retry_after=1)
+    return existing
+
+
+async def tag_contents(session: AsyncSession, caller: Caller, names: Mapping[int, Sequence[str]]) -> None:
+    """Give each of these contents of the caller's, by their ids, the tags of these names, beside those it has."""
+    tag_ids = await tags.ensure(session, caller, [name for each in names.values() for name in each])
+    await _link(
+        session,
+        caller,
+        {content_id: [tag_ids[tag_key(name)][0] for name in each] for content_id, each in names.items()},
+    )
+
+
+async def _link(session: AsyncSession, caller: Caller, tag_ids: Mapping[int, Sequence[int]]) -> None:
+    pairs = sorted({(content_id, tag_id) for content_id, ids in tag_ids.items() for tag_id in ids})
+    if pairs:
+        content_ids, ids = zip(*pairs, strict=True)
+        await session.execute(
+            queries.ADD_TAGS, {"user_id": caller.user_id, "content_ids": list(content_ids), "tag_ids": list(ids)}
+        )
+
+
+def _row(caller: Caller, url_key: str, content: NewContent, tag_ids: dict[str, tuple[int, bool]]) -> dict[str, Any]:
+    text = search_text(content.title, content.description, content.note)
+    return {
+        "url": content.url,
+        "url_key": url_key,
+        "content_type": content.content_type,
+        "title": content.title,
+        "description": content.description,
+        "note": content.note,
+        "thumbnail": content.thumbnail,
+        "favicon": content.favicon,
+        "bookmark": content.bookmark,
+        "saved_on": content.saved_on,
+        "created_at": content.created_at,
+        "search_text": text,
+        "search_terms": index_terms(caller.user_id, text),
+        "video_length": content.video_length,
+        "body": content.body,
+        "tag_ids": _ids_of(content, tag_ids),
+    }
+
+
+def _ids_of(content: NewContent, tag_ids: dict[str, tuple[int, bool]]) -> list[int]:
+    return sorted({tag_ids[tag_key(name)][0] for name in content.tags})

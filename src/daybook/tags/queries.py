@@ -1,0 +1,87 @@
+"""The statements of tags. Each takes the owner as a required argument."""
+
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CompoundSelect,
+    Insert,
+    Select,
+    Text,
+    bindparam,
+    delete,
+    func,
+    literal,
+    select,
+    union_all,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.sql.dml import ReturningDelete, ReturningUpdate
+
+from daybook.tags.models import ContentTag, FoodLogTag, Tag
+
+
+def _ensure_tags() -> CompoundSelect[int, str, bool]:
+    """Find or make the tags of `user_id` with these `keys`; new ones are called and colored as in `names`, `colors`.
+
+    Rows of id, key and whether it was made. The keys are to be distinct, and sorted so that of two transactions that
+    make the same tags neither waits for one that waits for it.
+    """
+    owner = bindparam("user_id", type_=BigInteger)
+    arrays = {"keys": Text, "names": Text, "colors": BigInteger}
+    given = (
+        func.unnest(*(bindparam(name, type_=ARRAY(kind)) for name, kind in arrays.items()))
+        .table_valued("tag_key", "tagname", "color")
+        .render_derived()
+    )
+    known = select(Tag.id, Tag.tag_key).where(Tag.user_id == owner, Tag.tag_key.in_(select(given.c.tag_key)))
+    existing = known.cte("existing")
+    # A tag that is made at the same time elsewhere comes back only when there is something to update.
+    new = select(owner, given.c.tagname, given.c.tag_key, given.c.color).where(
+        given.c.tag_key.not_in(select(existing.c.tag_key))
+    )
+    insert = pg_insert(Tag).from_select(["user_id", "tagname", "tag_key", "color"], new.order_by(given.c.tag_key))
+    made = (
+        insert.on_conflict_do_update(
+            index_elements=[Tag.user_id, Tag.tag_key], set_={"tag_key": insert.excluded.tag_key}
+        )
+        .returning(Tag.id, Tag.tag_key)
+        .cte("made")
+    )
+    return union_all(
+        select(existing.c.id, existing.c.tag_key, literal(False).label("made")),
+        select(made.c.id, made.c.tag_key, literal(True)),
+    )
+
+
+ENSURE_TAGS = _ensure_tags()
+
+
+def tags_for_update(user_id: int, tag_ids: list[int]) -> Select[Tag]:
+    """Some tags, locked in the order of their ids."""
+    return select(Tag).where(Tag.user_id == user_id, Tag.id.in_(tag_ids)).order_by(Tag.id).with_for_update()
+
+
+def tag_exists(user_id: int, tag_id: int) -> Select[int]:
+    """The tag's id, or no row."""
+    return select(Tag.id).where(Tag.user_id == user_id, Tag.id == tag_id)
+
+
+def delete_tag(user_id: int, tag_id: int) -> ReturningDelete[int]:
+    """Delete a tag, and from whatever has it; its id, or no row."""
+    return delete(Tag).where(Tag.user_id == user_id, Tag.id == tag_id).returning(Tag.id)
+
+
+def copy_links(link: type[ContentTag | FoodLogTag], user_id: int, tag_id: int, into: int) -> Insert:
+    """Give everything of one kind that has the first tag the second one as well."""
+    item = link.__table__.c[0]
+    linked = select(item, literal(into), literal(user_id)).where(link.tag_id == tag_id, link.user_id == user_id)
+    columns = [item.name, "tag_id", "user_id"]
+    return pg_insert(link).from_select(columns, linked.order_by(item)).on_conflict_do_nothing()
+
+
+def change_tag(user_id: int, tag_id: int, columns: dict[str, Any]) -> ReturningUpdate[int]:
+    """Change a tag; its id, or no row."""
+    return update(Tag).where(Tag.user_id == user_id, Tag.id == tag_id).values(columns).returning(Tag.id)

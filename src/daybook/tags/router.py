@@ -1,0 +1,70 @@
+"""Tags over HTTP."""
+
+from fastapi import APIRouter, Request, Response
+
+from daybook.accounts.authentication import LibraryAccess, LibraryWriter
+from daybook.errors import NotFound
+from daybook.tags import service
+from daybook.tags.errors import TagNameTaken, TagNotFound
+from daybook.tags.schemas import TagCreate, TagMerge, TagRead, TagUpdate
+from daybook.web.page import JSON, Cursor, Limit, Page, page_json, page_links
+from daybook.web.problem import problems
+from daybook.web.schema import BigId
+from daybook.web.session import TheDatabase, WriteSession, sql_budget
+
+router = APIRouter(prefix="/tags", tags=["tags"])
+
+
+@router.get("", response_model=Page[TagRead], responses=problems(), openapi_extra=sql_budget(1))
+async def list_tags(access: LibraryAccess, limit: Limit = 50, cursor: Cursor | None = None) -> Response:
+    """The caller's tags, by name, with how often each is used."""
+    page = await service.read_all(access.reader, access.caller, limit=limit, cursor=cursor)
+    return Response(page_json(page), media_type=JSON)
+
+
+@router.get("/user/{user_id}", response_model=list[TagRead], responses=problems(NotFound), openapi_extra=sql_budget(1))
+async def list_tags_of_user(
+    user_id: BigId, access: LibraryAccess, request: Request, limit: Limit = 50, cursor: Cursor | None = None
+) -> Response:
+    """The same as a bare array. A Link header leads to the rest."""
+    service.require_own(access.caller, user_id)
+    page = await service.read_all(access.reader, access.caller, limit=limit, cursor=cursor)
+    return Response(page.items, headers=page_links(page, request.scope), media_type=JSON)
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=TagRead,
+    responses={**problems(), 200: {"model": TagRead, "description": "There is a tag of this name already: that one."}},
+    openapi_extra=sql_budget(2),
+)
+async def create_tag(new: TagCreate, caller: LibraryWriter, database: TheDatabase) -> Response:
+    """Make a tag."""
+    tag_id, made = await service.create(database, caller, new)
+    return Response(await service.read(database.reader, caller, tag_id), 201 if made else 200, media_type=JSON)
+
+
+@router.patch(
+    "/{tag_id}",
+    response_model=TagRead,
+    responses=problems(TagNotFound, TagNameTaken),
+    openapi_extra=sql_budget(2),
+)
+async def change_tag(tag_id: BigId, wanted: TagUpdate, caller: LibraryWriter, database: TheDatabase) -> Response:
+    """Change its name or color; whatever has it shows the new one."""
+    await service.change(database, caller, tag_id, wanted)
+    return Response(await service.read(database.reader, caller, tag_id), media_type=JSON)
+
+
+@router.delete("/{tag_id}", status_code=204, responses=problems(TagNotFound), openapi_extra=sql_budget(1))
+async def delete_tag(tag_id: BigId, caller: LibraryWriter, session: WriteSession) -> None:
+    """Delete a tag; what had it stays."""
+    await service.delete(session, caller, tag_id)
+
+
+@router.post("/{tag_id}/merge", response_model=TagRead, responses=problems(TagNotFound), openapi_extra=sql_budget(5))
+async def merge_tag(tag_id: BigId, merge: TagMerge, caller: LibraryWriter, database: TheDatabase) -> Response:
+    """Give all that has this tag another one instead, and delete this one; the one that stays."""
+    await service.merge(database, caller, tag_id, merge.into)
+    return Response(await service.read(database.reader, caller, merge.into), media_type=JSON)

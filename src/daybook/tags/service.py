@@ -1,0 +1,110 @@
+"""The rules of tags."""
+
+from collections.abc import Iterable
+
+from pydantic import TypeAdapter
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from daybook.accounts.caller import Caller
+from daybook.database.engine import Database
+from daybook.database.projection import KeysetPage
+from daybook.database.reader import Reader
+from daybook.errors import InvalidInput, NotFound
+from daybook.tags import queries
+from daybook.tags.errors import TagNameTaken, TagNotFound
+from daybook.tags.models import ContentTag, FoodLogTag
+from daybook.tags.names import default_color, tag_key
+from daybook.tags.projections import TAG, TAGS
+from daybook.tags.schemas import TagCreate, TagUpdate
+from daybook.web.page import decode_cursor
+from daybook.web.schema import BigId, Text
+
+NAME_KEY = TypeAdapter(tuple[Text, BigId])
+NOT_FOUND = "None of your tags has this id."
+
+
+async def ensure(
+    session: AsyncSession, caller: Caller, names: Iterable[str], color: int | None = None
+) -> dict[str, tuple[int, bool]]:
+    """Return the id of each of these tags by its key, and whether it was made for it; in one statement.
+
+    New ones are called as in `names`, whose first of several spellings counts, and get `color` or one of their own.
+    """
+    spelled: dict[str, str] = {}
+    for name in names:
+        spelled.setdefault(tag_key(name), name)
+    if not spelled:
+        return {}
+    keys = sorted(spelled)
+    rows = await session.execute(
+        queries.ENSURE_TAGS,
+        {
+            "user_id": caller.user_id,
+            "keys": keys,
+            "names": [spelled[key] for key in keys],
+            "colors": [default_color(key) if color is None else color for key in keys],
+        },
+    )
+    return {key: (tag_id, made) for tag_id, key, made in rows}
+
+
+def require_own(caller: Caller, user_id: int) -> None:
+    """Raise NotFound when a path names somebody else: what is another's does not exist."""
+    if user_id != caller.user_id:
+        raise NotFound("There is no such user.")
+
+
+async def create(database: Database, caller: Caller, new: TagCreate) -> tuple[int, bool]:
+    """Return the id of the tag with this name, and whether it was made now."""
+    async with database.write.begin() as session:
+        [made] = (await ensure(session, caller, [new.tagname], new.color)).values()
+        return made
+
+
+async def read(reader: Reader, caller: Caller, tag_id: int) -> bytes:
+    """Return one of the caller's tags, as JSON; TagNotFound."""
+    found = await TAG.json_or_none(reader, user_id=caller.user_id, id=tag_id)
+    if found is None:
+        raise TagNotFound(NOT_FOUND)
+    return found
+
+
+async def read_all(reader: Reader, caller: Caller, *, limit: int, cursor: str | None) -> KeysetPage:
+    """Return the caller's tags, by name."""
+    after = decode_cursor(cursor, NAME_KEY) if cursor else None
+    return await TAGS.page(reader, limit=limit, after=after, user_id=caller.user_id)
+
+
+async def change(database: Database, caller: Caller, tag_id: int, wanted: TagUpdate) -> None:
+    """Change a tag; TagNotFound, or TagNameTaken when another has the new name."""
+    columns = wanted.model_dump(exclude_unset=True)
+    if "tagname" in columns:
+        columns["tag_key"] = tag_key(wanted.tagname)
+    if not columns:
+        return
+    try:
+        changed = await database.run(queries.change_tag(caller.user_id, tag_id, columns))
+    except IntegrityError as error:
+        raise TagNameTaken("Another of your tags has this name; merge the two instead.") from error
+    if changed is None:
+        raise TagNotFound(NOT_FOUND)
+
+
+async def delete(session: AsyncSession, caller: Caller, tag_id: int) -> None:
+    """Delete a tag; what had it stays; TagNotFound."""
+    if await session.scalar(queries.delete_tag(caller.user_id, tag_id)) is None:
+        raise TagNotFound(NOT_FOUND)
+
+
+async def merge(database: Database, caller: Caller, tag_id: int, into: int) -> None:
+    """Give all that has one tag the other one, and delete the first; TagNotFound when either is not the caller's."""
+    if tag_id == into:
+        raise InvalidInput("A tag cannot be merged into itself.")
+    async with database.write.begin() as session:
+        locked = await session.scalars(queries.tags_for_update(caller.user_id, [tag_id, into]))
+        if len(locked.all()) < 2:
+            raise TagNotFound(NOT_FOUND)
+        for link in (ContentTag, FoodLogTag):
+            await session.execute(queries.copy_links(link, caller.user_id, tag_id, into))
+        await session.execute(queries.delete_tag(caller.user_id, tag_id))
