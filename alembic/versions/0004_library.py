@@ -61,7 +61,6 @@ def upgrade() -> None:
         sa.Column("filename", sa.Text(), nullable=False),
         sa.Column("format", sa.Text(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
-        sa.Column("storage_key", sa.Text(), nullable=False),
         sa.Column("tag", sa.Text(), nullable=True),
         sa.Column(
             "status",
@@ -94,6 +93,16 @@ def upgrade() -> None:
         "ix_imports_open", "imports", ["id"], unique=False, postgresql_where=sa.text("status IN ('waiting', 'running')")
     )
     op.create_index("ix_imports_user_id_id", "imports", ["user_id", "id"], unique=False)
+    op.create_table(
+        "import_chunks",
+        sa.Column("import_id", sa.Uuid(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["import_id"], ["imports.id"], name=op.f("fk_import_chunks_import_id_imports"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("import_id", "position", name=op.f("pk_import_chunks")),
+    )
     op.create_table(
         "tags",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -198,6 +207,7 @@ def downgrade() -> None:
     op.drop_index("ix_content_tag_tag_id_content_id", table_name="content_tag")
     op.drop_table("content_tag")
     op.drop_table("tags")
+    op.drop_table("import_chunks")
     op.drop_index("ix_imports_user_id_id", table_name="imports")
     op.drop_index("ix_imports_open", table_name="imports", postgresql_where=sa.text("status IN ('waiting', 'running')"))
     op.drop_table("imports")

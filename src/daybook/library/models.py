@@ -3,7 +3,7 @@
 import datetime as dt
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.associationproxy import AssociationProxy, association_proxy
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -83,7 +83,8 @@ class PostMetadata(Base):
 class Import(Base):
     """One file of links that a person brought along, and how far it has been read.
 
-    It is the job as well: whoever holds the lease works on it, and a process that died loses it to another.
+    It is the job as well: whoever holds the lease works on it, and a process that died loses it to another. That other
+    may be on another machine, and so the file is in the database until it has been read (`ImportChunk`).
     """
 
     __tablename__ = "imports"
@@ -94,7 +95,6 @@ class Import(Base):
     format: Mapped[str]
     size: Mapped[int] = mapped_column(BigInteger)
     """Bytes."""
-    storage_key: Mapped[str]
     tag: Mapped[str | None]
     """A tag that everything in it gets."""
     status: Mapped[ImportStatus] = mapped_column(word(ImportStatus, "status"))
@@ -118,3 +118,13 @@ class Import(Base):
         Index("ix_imports_user_id_id", "user_id", "id"),
         Index("ix_imports_open", "id", postgresql_where=text("status IN ('waiting', 'running')")),
     )
+
+
+class ImportChunk(Base):
+    """A part of a file that is waiting to be imported."""
+
+    __tablename__ = "import_chunks"
+
+    import_id: Mapped[UUID] = mapped_column(ForeignKey("imports.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    data: Mapped[bytes] = mapped_column(LargeBinary)
