@@ -27,6 +27,7 @@ from daybook.diary.photo_store import PhotoStore
 from daybook.diary.photos import PhotoLimits, PhotoPreparer
 from daybook.diary.service import photos
 from daybook.diary.service.analyses import PhotoDesk
+from daybook.library.page_fetch import PageFetcher
 from daybook.settings import Settings
 from daybook.web import health, problem
 from daybook.web.body_limit import BodyLimit
@@ -48,6 +49,7 @@ class State(TypedDict):
     database: Database
     authenticator: Authenticator
     photo_desk: PhotoDesk
+    page_fetcher: PageFetcher
 
 
 def create_app(
@@ -76,7 +78,7 @@ def create_app(
     answer_errors(app)
     document_problems(app)
     # The last one added is the outermost.
-    app.add_middleware(BodyLimit, max_bytes=settings.body_max_bytes, larger=_photo_paths(settings))
+    app.add_middleware(BodyLimit, max_bytes=settings.body_max_bytes, larger=_larger_bodies(settings))
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -112,6 +114,7 @@ def _lifespan(
                 database=opened,
                 authenticator=_authenticator(settings, stack),
                 photo_desk=_photo_desk(settings, stack),
+                page_fetcher=_page_fetcher(stack),
             )
             sweeping = asyncio.create_task(photos.sweep_daily(opened, state["photo_desk"].store, clock))
             stack.callback(sweeping.cancel)
@@ -176,10 +179,13 @@ def _authenticator(settings: Settings, stack: AsyncExitStack) -> Authenticator:
     )
 
 
-def _photo_paths(settings: Settings) -> dict[str, int]:
-    """How large a body may be where photos come in: base64 makes four bytes of three, and JSON or a form adds a bit."""
-    largest = settings.photo_max_bytes * 4 // 3 + 100_000
-    return dict.fromkeys(("/api/analyze/food", "/api/analyze/exercise", "/api/log/food/photo"), largest)
+def _larger_bodies(settings: Settings) -> dict[str, int]:
+    """How large a body may be where much comes in: base64 makes four bytes of three, and JSON or a form adds a bit."""
+    photo = settings.photo_max_bytes * 4 // 3 + 100_000
+    return dict.fromkeys(("/api/analyze/food", "/api/analyze/exercise", "/api/log/food/photo"), photo) | {
+        "/api/contents/bulk": 10 * settings.body_max_bytes,
+        "/api/contents/import": settings.import_max_bytes + 100_000,
+    }
 
 
 def _photo_desk(settings: Settings, stack: AsyncExitStack) -> PhotoDesk:
@@ -195,6 +201,12 @@ def _photo_desk(settings: Settings, stack: AsyncExitStack) -> PhotoDesk:
         per_day=settings.analyses_per_day,
         bulkhead=asyncio.Semaphore(max(1, settings.pool_size // 2)),
     )
+
+
+def _page_fetcher(stack: AsyncExitStack) -> PageFetcher:
+    fetcher = PageFetcher("Daybook/0.1 (link preview)")
+    stack.push_async_callback(fetcher.aclose)
+    return fetcher
 
 
 def _analyzer(settings: Settings) -> PhotoAnalyzer:

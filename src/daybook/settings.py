@@ -99,8 +99,10 @@ class Settings(BaseSettings):
     """Where photo bytes go: empty for `data_dir`/photos, or a file, s3, gs or az URL."""
     photo_max_bytes: int = Field(15_000_000, ge=1_000)
     photo_max_pixels: int = Field(50_000_000, ge=1_000)
+    import_max_bytes: int = Field(64_000_000, ge=1_000)
+    """The largest file of bookmarks."""
     body_max_bytes: int = Field(1_000_000, ge=1_000)
-    """The largest request body on routes that take no photo."""
+    """The largest request body on routes that take no photo, no file and no bulk."""
 
     @field_validator("cors_origins", mode="before")
     @classmethod
