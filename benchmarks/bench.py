@@ -16,7 +16,7 @@ from sqlalchemy.pool import NullPool
 from benchmarks import depth, soak
 from benchmarks.contenders import NAMES
 from benchmarks.load import Call, load
-from benchmarks.pages import COUNTS, PAGES, Pages, serves
+from benchmarks.pages import COUNTS, LINKS, PAGES, Pages, serves
 from benchmarks.report import CHART, RESULTS, Figures, medians, save, table
 from benchmarks.rows import NEWCOMER, Rows, fill
 from benchmarks.servers import (
@@ -57,7 +57,7 @@ async def compare(server: str, pages: Sequence[str]) -> None:
     """Check that all serve the same, measure them in turn, round after round, and print and save the medians."""
     signer = Signer()
     async with new_database(server, "daybook_bench") as url, contextlib.AsyncExitStack() as stack:
-        rows = await fill(url, COUNTS)
+        rows = await fill(url, COUNTS, links=LINKS)
         contenders = [await stack.enter_async_context(serving(name, url, signer)) for name in NAMES]
         calls = Pages(rows, signer)
         await calls.check(contenders, pages)

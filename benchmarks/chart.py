@@ -8,6 +8,10 @@ TITLES = {
     "list50": "A list of 50 meals",
     "list300": "A list of 300 meals",
     "one": "One meal",
+    "contents": "300 saved links with tags",
+    "bookmarks": "60 bookmarked links",
+    "tagged": "The links of a tag",
+    "articles": "50 popular articles",
     "write_log": "Writing a meal with 8 ingredients",
 }
 WAYS = {

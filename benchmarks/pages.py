@@ -9,9 +9,11 @@ from benchmarks.load import Call, ask
 from benchmarks.rows import NEWCOMER, READER, WRITER, Rows
 from benchmarks.servers import Contender, Signer
 
-PAGES = ("today", "list50", "list300", "one", "write_log")
+PAGES = ("today", "list50", "list300", "one", "contents", "bookmarks", "tagged", "write_log")
 COUNTS = {READER: 400, WRITER: 0, NEWCOMER: 10, **{f"neighbour {number}": 300 for number in range(48)}}
 """How many meals each person has, of 8 ingredients each."""
+LINKS = (READER, *(f"neighbour {number}" for number in range(19)))
+"""Who has 300 saved links, as in the second seed's figures: 20 people."""
 
 MEAL = {
     "mealType": "lunch",
@@ -42,6 +44,7 @@ class Pages:
             signer.token(rows.user_ids[name]) for name in (READER, WRITER, NEWCOMER)
         )
         self.newest = rows.newest
+        self.reader_id, self.tag = rows.user_ids[READER], rows.tag
 
     def call(self, page: str, contender: str) -> Call:
         """Return the call. Joined asks for somebody who has few meals, but as many today."""
@@ -55,6 +58,12 @@ class Pages:
                 return Call("GET", "/api/log/food?limit=300", token)
             case "one":
                 return Call("GET", f"/api/log/food/{self.newest}", token)
+            case "contents":
+                return Call("GET", f"/api/contents/user/{self.reader_id}/all?limit=300", token)
+            case "bookmarks":
+                return Call("GET", f"/api/contents/bookmarks/user/{self.reader_id}?limit=300", token)
+            case "tagged":
+                return Call("GET", f"/api/tags/{self.tag}/contents/all?limit=300", token)
             case "write_log":
                 day = dt.datetime.now(dt.UTC).date().isoformat()
                 return Call("POST", "/api/log/food", self.writer, MEAL | {"date": day}, 201)

@@ -1,6 +1,7 @@
 """The rows that are read: people with meals, made by PostgreSQL itself, their ids and days as in use."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -47,6 +48,38 @@ IDENTITIES = """
     SELECT 'provider ' || n, id, id FROM users, generate_series(1, 3) n WHERE user_key = :name
 """
 
+# 300 contents of a person, half of them videos, a fifth bookmarked, each with three of twelve tags.
+TAGS = """
+    INSERT INTO tags (user_id, tagname, tag_key, color)
+    SELECT u.id, '태그 ' || n, '태그 ' || n, 4278190080 + n
+    FROM users u, generate_series(1, 12) n WHERE u.user_key = ANY (CAST(:names AS text[]))
+"""
+CONTENTS = """
+    INSERT INTO contents (user_id, url, url_key, content_type, title, description, thumbnail, favicon, bookmark,
+                          saved_on, search_text, search_terms, created_at, updated_at)
+    SELECT u.id, url, url, CASE WHEN n % 2 = 0 THEN 'video' ELSE 'post' END, '김치찌개를 끓이는 법 ' || n,
+           repeat('돼지고기와 잘 익은 김치로 ', 5), 'https://img.example.com/' || n || '.jpg',
+           'https://example.com/favicon.ico', n % 5 = 0, current_date - n / 3, '', '{}', made, made
+    FROM users u, generate_series(300, 1, -1) n,
+         LATERAL (SELECT 'https://example.com/' || n AS url, now() - n * interval '8.0017 hours' AS made) AS at
+    WHERE u.user_key = ANY (CAST(:names AS text[])) ORDER BY n DESC, u.id
+"""
+VIDEOS = """
+    INSERT INTO video_metadata (content_id, video_length)
+    SELECT id, 600 + id % 1000 FROM contents WHERE content_type = 'video'
+"""
+POSTS = """
+    INSERT INTO post_metadata (content_id, body)
+    SELECT id, repeat('먼저 김치를 볶는다. ', 20) FROM contents WHERE content_type = 'post'
+"""
+CONTENT_TAGS = """
+    INSERT INTO content_tag (content_id, tag_id, user_id)
+    SELECT DISTINCT c.id, t.id, c.user_id
+    FROM contents c JOIN tags t ON t.user_id = c.user_id,
+         LATERAL (SELECT (c.id * 7 + k * k) % 12 + 1 AS number FROM generate_series(1, 3) k) AS chosen
+    WHERE t.tagname = '태그 ' || chosen.number
+"""
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -56,10 +89,15 @@ class Rows:
     """Of the people by name."""
     newest: UUID
     """The id of the reader's (else the heavy user's) latest meal."""
+    tag: int
+    """The id of a tag of theirs, if they have links."""
 
 
-async def fill(url: str, counts: dict[str, int], *, ingredients: int = 8) -> Rows:
-    """Give each person that many meals, in an empty database, and let PostgreSQL take note of what it holds."""
+async def fill(url: str, counts: dict[str, int], *, ingredients: int = 8, links: Sequence[str] = ()) -> Rows:
+    """Give each person that many meals, and the people in `links` 300 saved links each, in an empty database.
+
+    PostgreSQL takes note of what it holds.
+    """
     engine = create_async_engine(url, poolclass=NullPool)
     named = {"names": list(counts), "counts": list(counts.values())}
     async with engine.begin() as connection:
@@ -68,6 +106,10 @@ async def fill(url: str, counts: dict[str, int], *, ingredients: int = 8) -> Row
         await connection.execute(text(INGREDIENTS), {"ingredients": ingredients})
         await connection.execute(text(EXERCISES), {"name": NEWCOMER})
         await connection.execute(text(IDENTITIES), {"name": NEWCOMER})
+        await connection.execute(text(TAGS), {"names": list(links)})
+        await connection.execute(text(CONTENTS), {"names": list(links)})
+        for statement in (VIDEOS, POSTS, CONTENT_TAGS):
+            await connection.execute(text(statement))
     async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
         await connection.execute(text("VACUUM ANALYZE"))
         await connection.execute(text("CHECKPOINT"))
@@ -75,8 +117,10 @@ async def fill(url: str, counts: dict[str, int], *, ingredients: int = 8) -> Row
         latest = text("SELECT id FROM food_logs WHERE user_id = :user_id ORDER BY date DESC, id DESC LIMIT 1")
         first = next(iter(counts))
         newest = (await connection.execute(latest, {"user_id": users[first]})).scalar_one()
+        a_tag = text("SELECT coalesce(min(id), 0) FROM tags WHERE user_id = :user_id")
+        tag = (await connection.execute(a_tag, {"user_id": users[first]})).scalar_one()
     await engine.dispose()
-    return Rows({name: users[name] for name in counts}, newest)
+    return Rows({name: users[name] for name in counts}, newest, tag)
 
 
 def zone_at_midday() -> str:

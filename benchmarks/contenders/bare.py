@@ -68,6 +68,28 @@ INSERT = """
     FROM log, unnest($8::text[], $9::text[], $10::float8[], $11::int[]) WITH ORDINALITY
          AS i (name, color, grams, calories, position)
 """
+CONTENT = f"""
+    SELECT c.id, c.url, c.title, c.content_type AS "contentType", c.description, c.note, c.thumbnail, c.favicon,
+           c.bookmark, c.saved_on AS "savedOn", v.video_length AS "videoLength", p.body,
+           ARRAY(SELECT t.tagname FROM content_tag ct JOIN tags t ON t.id = ct.tag_id
+                 WHERE ct.content_id = c.id ORDER BY t.tagname) AS tags,
+           {moment("c.created_at")} AS "createdAt", {moment("c.updated_at")} AS "updatedAt"
+    FROM contents c LEFT JOIN video_metadata v ON v.content_id = c.id LEFT JOIN post_metadata p ON p.content_id = c.id
+"""
+SAVED_LAST = "ORDER BY c.saved_on DESC, c.id DESC LIMIT $2"
+
+
+def array(rows: str) -> str:
+    """Return SQL for the rows as the bytes of a JSON array."""
+    return f"SELECT convert_to(array_to_json(ARRAY(SELECT one FROM ({rows}) one))::text, 'UTF8')"
+
+
+ALL_CONTENTS = array(f"{CONTENT} WHERE c.user_id = $1 {SAVED_LAST}")
+BOOKMARKS = array(f"{CONTENT} WHERE c.user_id = $1 AND c.bookmark {SAVED_LAST}")
+TAGGED = array(
+    f"""{CONTENT} JOIN content_tag tagged ON tagged.content_id = c.id
+        WHERE c.user_id = $1 AND tagged.tag_id = $3 {SAVED_LAST}"""
+)
 
 
 class NeverReset(asyncpg.Connection):  # type: ignore[misc]  # asyncpg ships no types
@@ -154,12 +176,32 @@ async def log_food(request: Request) -> Response:
     return Response(orjson.dumps({"id": log_id, "message": "Logged."}), 201, media_type="application/json")
 
 
+async def contents(request: Request) -> Response:
+    """All contents, or the bookmarked ones."""
+    user_id = user_id_of(request)
+    if int(request.path_params["user_id"]) != user_id:
+        return Response(status_code=404)
+    sql = ALL_CONTENTS if request.url.path.endswith("all") else BOOKMARKS
+    [(body,)] = await fetch(request, sql, user_id, int(request.query_params["limit"]))
+    return Response(body, media_type="application/json")
+
+
+async def contents_of_tag(request: Request) -> Response:
+    """What has a tag."""
+    limit, tag_id = int(request.query_params["limit"]), int(request.path_params["tag_id"])
+    [(body,)] = await fetch(request, TAGGED, user_id_of(request), limit, tag_id)
+    return Response(body, media_type="application/json")
+
+
 app = Starlette(
     routes=[
         Route("/api/log/food/today", today),
         Route("/api/log/food", list_food),
         Route("/api/log/food", log_food, methods=["POST"]),
         Route("/api/log/food/{log_id}", get_food),
+        Route("/api/contents/user/{user_id}/all", contents),
+        Route("/api/contents/bookmarks/user/{user_id}", contents),
+        Route("/api/tags/{tag_id}/contents/all", contents_of_tag),
     ],
     lifespan=lifespan,
 )

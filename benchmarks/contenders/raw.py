@@ -12,7 +12,7 @@ from fastapi import FastAPI, HTTPException
 from sqlalchemy import make_url
 from uuid_utils.compat import uuid7
 
-from benchmarks.contenders.schemas import FoodLogCreate, FoodLogPage, FoodLogRead, Logged
+from benchmarks.contenders.schemas import ContentRead, FoodLogCreate, FoodLogPage, FoodLogRead, Logged
 from benchmarks.contenders.signed_in import CurrentUser
 from daybook.web.page import encode_cursor
 
@@ -38,6 +38,18 @@ INSERT_INGREDIENT = """
     INSERT INTO food_ingredients (food_log_id, position, name, color, grams, calories)
     VALUES ($1, $2, $3, $4, $5, $6)
 """
+CONTENTS = """
+    SELECT c.id, c.url, c.title, c.content_type, c.description, c.note, c.thumbnail, c.favicon, c.bookmark, c.saved_on,
+           v.video_length, p.body, c.created_at, c.updated_at,
+           (SELECT json_agg(t.tagname ORDER BY t.tagname) FROM content_tag ct JOIN tags t ON t.id = ct.tag_id
+            WHERE ct.content_id = c.id) AS tags
+    FROM contents c LEFT JOIN video_metadata v ON v.content_id = c.id LEFT JOIN post_metadata p ON p.content_id = c.id
+"""
+NEWEST = "ORDER BY c.saved_on DESC, c.id DESC"
+ALL_CONTENTS = f"{CONTENTS} WHERE c.user_id = $1 {NEWEST} LIMIT $2"
+BOOKMARKS = f"{CONTENTS} WHERE c.user_id = $1 AND c.bookmark {NEWEST} LIMIT $2"
+TAGGED = f"""{CONTENTS} JOIN content_tag tagged ON tagged.content_id = c.id
+    WHERE c.user_id = $1 AND tagged.tag_id = $3 {NEWEST} LIMIT $2"""
 
 
 @asynccontextmanager
@@ -122,3 +134,50 @@ async def log_food(new: FoodLogCreate, user_id: CurrentUser) -> Logged:
             ],
         )
     return Logged(id=log_id)
+
+
+def content(row: Any) -> ContentRead:
+    """Return the model of a row."""
+    return ContentRead(
+        id=row["id"],
+        url=row["url"],
+        title=row["title"],
+        content_type=row["content_type"],
+        description=row["description"],
+        note=row["note"],
+        thumbnail=row["thumbnail"],
+        favicon=row["favicon"],
+        bookmark=row["bookmark"],
+        saved_on=row["saved_on"],
+        video_length=row["video_length"],
+        body=row["body"],
+        tags=json.loads(row["tags"]) if row["tags"] else [],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+@app.get("/api/contents/user/{user_id}/all")
+async def all_contents(user_id: int, caller: CurrentUser, limit: int = 50) -> list[ContentRead]:
+    """All contents."""
+    return await contents(user_id, caller, ALL_CONTENTS, limit)
+
+
+@app.get("/api/contents/bookmarks/user/{user_id}")
+async def bookmarks(user_id: int, caller: CurrentUser, limit: int = 50) -> list[ContentRead]:
+    """The bookmarked contents."""
+    return await contents(user_id, caller, BOOKMARKS, limit)
+
+
+@app.get("/api/tags/{tag_id}/contents/all")
+async def contents_of_tag(tag_id: int, caller: CurrentUser, limit: int = 50) -> list[ContentRead]:
+    """What has a tag."""
+    return await contents(caller, caller, TAGGED, limit, tag_id)
+
+
+async def contents(user_id: int, caller: int, sql: str, *parameters: object) -> list[ContentRead]:
+    """Return the contents of a statement, or 404 when they are another's."""
+    if user_id != caller:
+        raise HTTPException(404)
+    async with app.state.pool.acquire() as connection:
+        return [content(row) for row in await connection.fetch(sql, caller, *parameters)]

@@ -8,6 +8,7 @@ from pydantic import AliasPath, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from daybook.diary.vocabulary import IngredientColor, MealType
+from daybook.library.vocabulary import ContentType
 
 
 class Body(BaseModel):
@@ -65,3 +66,23 @@ class Logged(Body):
 
     id: UUID
     message: str = "Logged."
+
+
+class ContentRead(Body):
+    """A saved link."""
+
+    id: int
+    url: str
+    title: str
+    content_type: ContentType
+    description: str | None
+    note: str | None
+    thumbnail: str | None
+    favicon: str | None
+    bookmark: bool
+    saved_on: dt.date
+    video_length: Annotated[int | None, Field(validation_alias=AliasPath("video_metadata", "video_length"))] = None
+    body: Annotated[str | None, Field(validation_alias=AliasPath("post_metadata", "body"))] = None
+    tags: Annotated[list[str], Field(validation_alias=AliasPath("tag_names"))]
+    created_at: dt.datetime
+    updated_at: dt.datetime

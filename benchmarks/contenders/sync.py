@@ -10,10 +10,13 @@ from fastapi import Depends, FastAPI, HTTPException
 from sqlalchemy import Select, create_engine, func, make_url, select
 from sqlalchemy.orm import Session, joinedload, selectinload, sessionmaker
 
-from benchmarks.contenders.schemas import FoodLogCreate, FoodLogPage, FoodLogRead, Logged
+import daybook.tables  # noqa: F401 - the tables that these refer to
+from benchmarks.contenders.schemas import ContentRead, FoodLogCreate, FoodLogPage, FoodLogRead, Logged
 from benchmarks.contenders.signed_in import Credentials, user_id_of
 from daybook.accounts.models import User
 from daybook.diary.models import FoodIngredient, FoodLog
+from daybook.library.models import Content
+from daybook.tags.models import ContentTag
 from daybook.web.page import encode_cursor
 
 engine = create_engine(
@@ -88,3 +91,34 @@ def log_food(new: FoodLogCreate, user_id: CurrentUser, session: ASession) -> Log
     session.add(log)
     session.commit()
     return Logged(id=log.id)
+
+
+def contents_of(user_id: int, caller: int) -> Select[Content]:
+    """The person's contents with all that a response shows of them, or 404 when they are another's."""
+    if user_id != caller:
+        raise HTTPException(404)
+    return (
+        select(Content)
+        .where(Content.user_id == user_id)
+        .options(joinedload(Content.video_metadata), joinedload(Content.post_metadata), selectinload(Content.tags))
+        .order_by(Content.saved_on.desc(), Content.id.desc())
+    )
+
+
+@app.get("/api/contents/user/{user_id}/all", response_model=list[ContentRead])
+def all_contents(user_id: int, caller: CurrentUser, session: ASession, limit: int = 50) -> Sequence[Content]:
+    """All contents."""
+    return session.scalars(contents_of(user_id, caller).limit(limit)).all()
+
+
+@app.get("/api/contents/bookmarks/user/{user_id}", response_model=list[ContentRead])
+def bookmarks(user_id: int, caller: CurrentUser, session: ASession, limit: int = 50) -> Sequence[Content]:
+    """The bookmarked contents."""
+    return session.scalars(contents_of(user_id, caller).where(Content.bookmark).limit(limit)).all()
+
+
+@app.get("/api/tags/{tag_id}/contents/all", response_model=list[ContentRead])
+def contents_of_tag(tag_id: int, caller: CurrentUser, session: ASession, limit: int = 50) -> Sequence[Content]:
+    """What has a tag."""
+    tagged = contents_of(caller, caller).join(ContentTag, ContentTag.content_id == Content.id)
+    return session.scalars(tagged.where(ContentTag.tag_id == tag_id).limit(limit)).all()

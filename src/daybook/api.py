@@ -7,9 +7,12 @@ from fastapi.routing import iter_route_contexts
 from daybook.accounts import router as accounts
 from daybook.accounts.authentication import Bearer
 from daybook.diary import router as diary
+from daybook.library import router as library
+from daybook.tags import router as tags
+from daybook.web.plain_routes import answer_plain_routes
 
 # Matching is linear: what is called most comes first.
-SIGNED_IN: tuple[APIRouter, ...] = (*diary.routers, accounts.router)
+SIGNED_IN: tuple[APIRouter, ...] = (*diary.routers, *library.routers, tags.router, accounts.router)
 PUBLIC: tuple[APIRouter, ...] = (accounts.public,)
 
 
@@ -21,6 +24,7 @@ def mount(app: FastAPI) -> None:
                 raise TypeError(f"{route.path} names no caller; it belongs into a public router, or needs one")
     for router in (*SIGNED_IN, *PUBLIC):
         app.include_router(router, prefix="/api")
+    answer_plain_routes(app)
 
 
 def _asks_for_a_token(dependant: Dependant) -> bool:

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import pytest
+from httpx2 import Response
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import joinedload, selectinload
@@ -34,6 +35,15 @@ async def save(person: Person, **changes: Any) -> dict[str, Any]:
     assert answer.status_code in {200, 201}, answer.text
     saved: dict[str, Any] = answer.json()
     return saved
+
+
+async def save_patiently(person: Person, content: dict[str, Any]) -> Response:
+    """Save as clients do in a crowd: what is told to come back later does."""
+    answer = await person.client.post("/api/contents", json=content)
+    if answer.status_code == 503:
+        await asyncio.sleep(float(answer.headers["Retry-After"]))
+        return await save_patiently(person, content)
+    return answer
 
 
 async def save_many(person: Person, count: int, **changes: Any) -> list[dict[str, Any]]:
@@ -73,7 +83,7 @@ async def test_the_same_page_again_is_the_one_that_is_there(mina: Person, juno: 
 
 
 async def test_a_page_saved_100_times_at_once_is_saved_once(mina: Person) -> None:
-    answers = await asyncio.gather(*(mina.client.post("/api/contents", json=STEW) for _ in range(100)))
+    answers = await asyncio.gather(*(save_patiently(mina, STEW) for _ in range(100)))
     assert sorted(answer.status_code for answer in answers) == [200] * 99 + [201]
     assert len({answer.json()["id"] for answer in answers}) == 1
 
@@ -81,10 +91,7 @@ async def test_a_page_saved_100_times_at_once_is_saved_once(mina: Person) -> Non
 async def test_a_tag_named_100_times_at_once_is_made_once(mina: Person) -> None:
     names = [["맛집", "Cafe"], ["CAFE", "맛집"]]
     answers = await asyncio.gather(
-        *(
-            mina.client.post("/api/contents", json=STEW | {"url": f"https://example.com/{n}", "tags": names[n % 2]})
-            for n in range(100)
-        )
+        *(save_patiently(mina, STEW | {"url": f"https://example.com/{n}", "tags": names[n % 2]}) for n in range(100))
     )
     assert {answer.status_code for answer in answers} == {201}
     tags = (await mina.client.get("/api/tags")).json()["items"]
@@ -274,11 +281,11 @@ async def test_more_than_500_together_is_422(mina: Person) -> None:
     assert refused.status_code == 422
 
 
-async def test_saving_takes_two_statements_and_one_to_read_it(mina: Person) -> None:
+async def test_saving_takes_one_statement_and_one_to_read_it(mina: Person) -> None:
     await save(mina, url="https://example.com/", tags=["a", "b", "c"])
     with watch_statements() as statements:
         await save(mina, tags=["a", "b", "c", "d", "e"])
-    assert len(statements) == 3, statements
+    assert len(statements) == 2, statements
 
 
 async def test_saving_500_takes_as_many_statements_as_saving_one(mina: Person) -> None:
@@ -286,11 +293,11 @@ async def test_saving_500_takes_as_many_statements_as_saving_one(mina: Person) -
     with watch_statements() as statements:
         answer = await mina.client.post("/api/contents/bulk", json={"contents": contents})
     assert answer.json()["created"] == 500
-    assert len(statements) == 2, statements
+    assert len(statements) == 1, statements
     with watch_statements() as statements:
         again = await mina.client.post("/api/contents/bulk", json={"contents": contents})
     assert again.json()["existing"] == 500
-    assert len(statements) == 3, statements
+    assert len(statements) == 2, statements
 
 
 async def test_lists_take_as_many_statements_for_twice_the_rows(mina: Person) -> None:

@@ -11,9 +11,12 @@ from sqlalchemy import (
     Date,
     DateTime,
     Delete,
+    Insert,
     Integer,
     Select,
     Text,
+    and_,
+    any_,
     bindparam,
     column,
     delete,
@@ -31,7 +34,8 @@ from sqlalchemy.sql.dml import ReturningDelete, ReturningUpdate
 from daybook.accounts.models import User
 from daybook.accounts.queries import local_day
 from daybook.library.models import Content, PostMetadata, VideoMetadata
-from daybook.tags.models import ContentTag
+from daybook.tags.models import ContentTag, Tag
+from daybook.tags.queries import ensured_tags
 
 OWNER = bindparam("user_id", type_=BigInteger)
 
@@ -54,7 +58,7 @@ def _given() -> CTE:
         "search_terms": ARRAY(Text),
         "video_length": Integer,
         "body": Text,
-        "tag_ids": ARRAY(BigInteger),
+        "tag_keys": ARRAY(Text),
     }
     given = func.jsonb_to_recordset(bindparam("contents", type_=JSONB)).table_valued(
         *(column(name, kind) for name, kind in columns.items()), name="given"
@@ -65,10 +69,11 @@ def _given() -> CTE:
 def _insert_contents() -> Select[int, str]:
     """Save contents with their metadata and tags; rows of id and url_key of those that were not there before.
 
-    Their url_keys are to be distinct. They go in sorted, so that of two transactions that save the same pages neither
-    waits for one that waits for it. Selecting from the owner's row makes the default day the owner's local one.
+    Their url_keys are to be distinct; their tags are made as `ensured_tags` has it. They go in sorted, so that of two
+    transactions that save the same pages neither waits for one that waits for it. Selecting from the owner's row makes
+    the default day the owner's local one.
     """
-    given = _given()
+    given, tags = _given(), ensured_tags()
     now = bindparam("now", type_=DateTime(timezone=True))
     values: dict[str, Any] = {
         name: given.c[name]
@@ -109,7 +114,7 @@ def _insert_contents() -> Select[int, str]:
     )
     tagged = insert(ContentTag).from_select(
         ["content_id", "tag_id", "user_id"],
-        select(made.c.id, func.unnest(given.c.tag_ids), OWNER).select_from(made_of),
+        select(made.c.id, tags.c.id, OWNER).select_from(made_of.join(tags, tags.c.tag_key == any_(given.c.tag_keys))),
     )
     return select(made.c.id, made.c.url_key).add_cte(video.cte("video"), post.cte("post"), tagged.cte("tagged"))
 
@@ -124,18 +129,15 @@ def contents_by_url(user_id: int, url_keys: Sequence[str]) -> Select[int, str]:
     )
 
 
-def _add_tags() -> Any:
-    """Give contents tags that they may have already: `content_ids` and `tag_ids` are pairs, sorted."""
-    arrays = (bindparam("content_ids", type_=ARRAY(BigInteger)), bindparam("tag_ids", type_=ARRAY(BigInteger)))
-    pairs = func.unnest(*arrays).table_valued("content_id", "tag_id").render_derived()
-    return (
-        pg_insert(ContentTag)
-        .from_select(["content_id", "tag_id", "user_id"], select(pairs.c.content_id, pairs.c.tag_id, OWNER))
-        .on_conflict_do_nothing()
+def add_tags(user_id: int, content_ids: Sequence[int], tag_keys: Sequence[str]) -> Insert:
+    """Give contents tags of the owner's that they may have already. The two are pairs, and sorted."""
+    arrays = literal(list(content_ids), ARRAY(BigInteger)), literal(list(tag_keys), ARRAY(Text))
+    pairs = func.unnest(*arrays).table_valued("content_id", "tag_key").render_derived()
+    tagged = select(pairs.c.content_id, Tag.id, Tag.user_id).join_from(
+        pairs, Tag, and_(Tag.tag_key == pairs.c.tag_key, Tag.user_id == user_id)
     )
-
-
-ADD_TAGS = _add_tags()
+    columns = ["content_id", "tag_id", "user_id"]
+    return pg_insert(ContentTag).from_select(columns, tagged).on_conflict_do_nothing()
 
 
 def remove_tags(user_id: int, content_id: int) -> Delete:

@@ -61,8 +61,12 @@ class Tag(Timestamped, Base):
 
 # Read by projections only: counting is a sub-select a row, which no entity should pay for unasked.
 Tag.content_count = column_property(
-    select(func.count()).where(ContentTag.tag_id == Tag.id).scalar_subquery(), deferred=True, raiseload=True
+    select(func.count()).where(ContentTag.tag_id == Tag.id).correlate_except(ContentTag).scalar_subquery(),
+    deferred=True,
+    raiseload=True,
 )
 Tag.food_log_count = column_property(
-    select(func.count()).where(FoodLogTag.tag_id == Tag.id).scalar_subquery(), deferred=True, raiseload=True
+    select(func.count()).where(FoodLogTag.tag_id == Tag.id).correlate_except(FoodLogTag).scalar_subquery(),
+    deferred=True,
+    raiseload=True,
 )

@@ -4,8 +4,8 @@ from typing import Any
 
 from sqlalchemy import (
     ARRAY,
+    CTE,
     BigInteger,
-    CompoundSelect,
     Insert,
     Select,
     Text,
@@ -23,7 +23,7 @@ from sqlalchemy.sql.dml import ReturningDelete, ReturningUpdate
 from daybook.tags.models import ContentTag, FoodLogTag, Tag
 
 
-def _ensure_tags() -> CompoundSelect[int, str, bool]:
+def ensured_tags() -> CTE:
     """Find or make the tags of `user_id` with these `keys`; new ones are called and colored as in `names`, `colors`.
 
     Rows of id, key and whether it was made. The keys are to be distinct, and sorted so that of two transactions that
@@ -36,8 +36,11 @@ def _ensure_tags() -> CompoundSelect[int, str, bool]:
         .table_valued("tag_key", "tagname", "color")
         .render_derived()
     )
-    known = select(Tag.id, Tag.tag_key).where(Tag.user_id == owner, Tag.tag_key.in_(select(given.c.tag_key)))
-    existing = known.cte("existing")
+    existing = (
+        select(Tag.id, Tag.tag_key)
+        .where(Tag.user_id == owner, Tag.tag_key.in_(select(given.c.tag_key)))
+        .cte("existing_tags")
+    )
     # A tag that is made at the same time elsewhere comes back only when there is something to update.
     new = select(owner, given.c.tagname, given.c.tag_key, given.c.color).where(
         given.c.tag_key.not_in(select(existing.c.tag_key))
@@ -48,15 +51,15 @@ def _ensure_tags() -> CompoundSelect[int, str, bool]:
             index_elements=[Tag.user_id, Tag.tag_key], set_={"tag_key": insert.excluded.tag_key}
         )
         .returning(Tag.id, Tag.tag_key)
-        .cte("made")
+        .cte("made_tags")
     )
     return union_all(
         select(existing.c.id, existing.c.tag_key, literal(False).label("made")),
         select(made.c.id, made.c.tag_key, literal(True)),
-    )
+    ).cte("ensured_tags")
 
 
-ENSURE_TAGS = _ensure_tags()
+ENSURE_TAGS = select(ensured_tags())
 
 
 def tags_for_update(user_id: int, tag_ids: list[int]) -> Select[Tag]:

@@ -1,6 +1,7 @@
 """The rules of tags."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from pydantic import TypeAdapter
 from sqlalchemy.exc import IntegrityError
@@ -24,29 +25,25 @@ NAME_KEY = TypeAdapter(tuple[Text, BigId])
 NOT_FOUND = "None of your tags has this id."
 
 
-async def ensure(
-    session: AsyncSession, caller: Caller, names: Iterable[str], color: int | None = None
-) -> dict[str, tuple[int, bool]]:
-    """Return the id of each of these tags by its key, and whether it was made for it; in one statement.
+def wanted(names: Iterable[str], color: int | None = None) -> dict[str, Any]:
+    """Return the parameters of `queries.ensured_tags` for these names, of which the first spelling of several counts.
 
-    New ones are called as in `names`, whose first of several spellings counts, and get `color` or one of their own.
+    New tags get `color`, or one of their own.
     """
     spelled: dict[str, str] = {}
     for name in names:
         spelled.setdefault(tag_key(name), name)
-    if not spelled:
-        return {}
     keys = sorted(spelled)
-    rows = await session.execute(
-        queries.ENSURE_TAGS,
-        {
-            "user_id": caller.user_id,
-            "keys": keys,
-            "names": [spelled[key] for key in keys],
-            "colors": [default_color(key) if color is None else color for key in keys],
-        },
-    )
-    return {key: (tag_id, made) for tag_id, key, made in rows}
+    return {
+        "keys": keys,
+        "names": [spelled[key] for key in keys],
+        "colors": [default_color(key) if color is None else color for key in keys],
+    }
+
+
+async def ensure(session: AsyncSession, caller: Caller, names: Iterable[str]) -> None:
+    """Make those of these tags that the caller does not have."""
+    await session.execute(queries.ENSURE_TAGS, {"user_id": caller.user_id, **wanted(names)})
 
 
 def require_own(caller: Caller, user_id: int) -> None:
@@ -57,9 +54,10 @@ def require_own(caller: Caller, user_id: int) -> None:
 
 async def create(database: Database, caller: Caller, new: TagCreate) -> tuple[int, bool]:
     """Return the id of the tag with this name, and whether it was made now."""
+    tag = {"user_id": caller.user_id, **wanted([new.tagname], new.color)}
     async with database.write.begin() as session:
-        [made] = (await ensure(session, caller, [new.tagname], new.color)).values()
-        return made
+        tag_id, _, made = (await session.execute(queries.ENSURE_TAGS, tag)).one()
+        return tag_id, made
 
 
 async def read(reader: Reader, caller: Caller, tag_id: int) -> bytes:
@@ -76,11 +74,11 @@ async def read_all(reader: Reader, caller: Caller, *, limit: int, cursor: str | 
     return await TAGS.page(reader, limit=limit, after=after, user_id=caller.user_id)
 
 
-async def change(database: Database, caller: Caller, tag_id: int, wanted: TagUpdate) -> None:
+async def change(database: Database, caller: Caller, tag_id: int, changes: TagUpdate) -> None:
     """Change a tag; TagNotFound, or TagNameTaken when another has the new name."""
-    columns = wanted.model_dump(exclude_unset=True)
+    columns = changes.model_dump(exclude_unset=True)
     if "tagname" in columns:
-        columns["tag_key"] = tag_key(wanted.tagname)
+        columns["tag_key"] = tag_key(changes.tagname)
     if not columns:
         return
     try:

@@ -48,7 +48,7 @@ Pages = Annotated[PageFetcher, Depends(get_page_fetcher)]
     status_code=201,
     response_model=ContentRead,
     responses={**problems(), 200: {"model": ContentRead, "description": "The page is saved already: as it is there."}},
-    openapi_extra=sql_budget(4),
+    openapi_extra=sql_budget(3),
 )
 async def save_content(new: ContentCreate, caller: LibraryWriter, database: TheDatabase, now: Now) -> Response:
     """Save a link. The same page again, however its address is written, is the one that is there."""
@@ -57,7 +57,7 @@ async def save_content(new: ContentCreate, caller: LibraryWriter, database: TheD
     return Response(body, 201 if saved.created else 200, media_type=JSON)
 
 
-@router.post("/bulk", response_model=BulkResults, responses=problems(), openapi_extra=sql_budget(3))
+@router.post("/bulk", response_model=BulkResults, responses=problems(), openapi_extra=sql_budget(2))
 async def save_contents(sent: BulkCreate, caller: LibraryWriter, database: TheDatabase, now: Now) -> BulkResults:
     """Save up to 500 links in one transaction; what became of each. A bad one does not keep the others out."""
     return await contents.save_bulk(database, caller, sent, now)

@@ -20,7 +20,7 @@ from daybook.library.models import Content, PostMetadata, VideoMetadata
 from daybook.library.projections import BOOKMARKS, CONTENT, CONTENT_AT, CONTENTS, CONTENTS_OF_TAG
 from daybook.library.schemas import BulkCreate, BulkResult, BulkResults, ContentCreate, ContentUpdate
 from daybook.library.search import index_terms, parse, search_text
-from daybook.library.service.saving import NewContent, Saved, save_all, tag_contents
+from daybook.library.service.saving import NewContent, Saved, save_all, tag_content
 from daybook.library.urls import normalised
 from daybook.library.vocabulary import ContentType
 from daybook.tags.errors import TagNotFound
@@ -163,7 +163,7 @@ async def change(database: Database, caller: Caller, content_id: int, wanted: Co
             raise URLTaken("Another of your contents has this address.") from error
         if "tags" in named:
             await session.execute(queries.remove_tags(caller.user_id, content_id))
-            await tag_contents(session, caller, {content_id: wanted.tags})
+            await tag_content(session, caller, content_id, wanted.tags)
 
 
 def _set_video_length(content: Content, seconds: int | None) -> None:

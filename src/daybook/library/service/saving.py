@@ -60,7 +60,7 @@ async def save_all(
     """Save links, and return what became of each, in their order.
 
     A page that is in the library stays as it is, and gets the tags that it lacks only with `tag_existing`. Two links
-    to one page are saved as the first, with the tags of both. Two statements, however many links; one more each when
+    to one page are saved as the first, with the tags of both. One statement, however many links; one more each when
     some of the pages are there already, and when those get tags. Raises InvalidInput for an address that is none,
     Unauthenticated when the account is gone, and Unavailable when one is deleted at the same moment.
     """
@@ -69,15 +69,17 @@ async def save_all(
     for key, content in zip(keys, contents, strict=True):
         first = by_key.get(key)
         by_key[key] = replace(first, tags=first.tags + content.tags) if first else content
-    tag_ids = await tags.ensure(session, caller, [name for content in by_key.values() for name in content.tags])
-    rows = [_row(caller, key, content, tag_ids) for key, content in by_key.items()]
-    made = await session.execute(queries.INSERT_CONTENTS, {"user_id": caller.user_id, "now": now, "contents": rows})
+    rows = [_row(caller, key, content) for key, content in by_key.items()]
+    names = [name for content in by_key.values() for name in content.tags]
+    made = await session.execute(
+        queries.INSERT_CONTENTS, {"user_id": caller.user_id, "now": now, "contents": rows, **tags.wanted(names)}
+    )
     ids = {key: Saved(content_id, created=True) for content_id, key in made}
     missing = sorted(by_key.keys() - ids.keys())
     if missing:
         ids |= await _existing(session, caller, missing)
         if tag_existing:
-            await _link(session, caller, {ids[key].id: _ids_of(by_key[key], tag_ids) for key in missing})
+            await _link(session, caller, {ids[key].id: by_key[key].tags for key in missing})
     # Of two links to one page, only the first made it.
     first_of: set[str] = set()
     results = []
@@ -96,26 +98,20 @@ async def _existing(session: AsyncSession, caller: Caller, url_keys: Sequence[st
     return existing
 
 
-async def tag_contents(session: AsyncSession, caller: Caller, names: Mapping[int, Sequence[str]]) -> None:
-    """Give each of these contents of the caller's, by their ids, the tags of these names, beside those it has."""
-    tag_ids = await tags.ensure(session, caller, [name for each in names.values() for name in each])
-    await _link(
-        session,
-        caller,
-        {content_id: [tag_ids[tag_key(name)][0] for name in each] for content_id, each in names.items()},
-    )
+async def tag_content(session: AsyncSession, caller: Caller, content_id: int, names: Sequence[str]) -> None:
+    """Give one of the caller's contents the tags of these names, beside those that it has."""
+    await tags.ensure(session, caller, names)
+    await _link(session, caller, {content_id: names})
 
 
-async def _link(session: AsyncSession, caller: Caller, tag_ids: Mapping[int, Sequence[int]]) -> None:
-    pairs = sorted({(content_id, tag_id) for content_id, ids in tag_ids.items() for tag_id in ids})
+async def _link(session: AsyncSession, caller: Caller, names: Mapping[int, Sequence[str]]) -> None:
+    pairs = sorted({(content_id, tag_key(name)) for content_id, each in names.items() for name in each})
     if pairs:
-        content_ids, ids = zip(*pairs, strict=True)
-        await session.execute(
-            queries.ADD_TAGS, {"user_id": caller.user_id, "content_ids": list(content_ids), "tag_ids": list(ids)}
-        )
+        content_ids, keys = zip(*pairs, strict=True)
+        await session.execute(queries.add_tags(caller.user_id, content_ids, keys))
 
 
-def _row(caller: Caller, url_key: str, content: NewContent, tag_ids: dict[str, tuple[int, bool]]) -> dict[str, Any]:
+def _row(caller: Caller, url_key: str, content: NewContent) -> dict[str, Any]:
     text = search_text(content.title, content.description, content.note)
     return {
         "url": content.url,
@@ -133,9 +129,5 @@ def _row(caller: Caller, url_key: str, content: NewContent, tag_ids: dict[str, t
         "search_terms": index_terms(caller.user_id, text),
         "video_length": content.video_length,
         "body": content.body,
-        "tag_ids": _ids_of(content, tag_ids),
+        "tag_keys": [tag_key(name) for name in content.tags],
     }
-
-
-def _ids_of(content: NewContent, tag_ids: dict[str, tuple[int, bool]]) -> list[int]:
-    return sorted({tag_ids[tag_key(name)][0] for name in content.tags})
