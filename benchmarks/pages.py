@@ -9,7 +9,7 @@ from benchmarks.load import Call, ask
 from benchmarks.rows import NEWCOMER, READER, WRITER, Rows
 from benchmarks.servers import Contender, Signer
 
-PAGES = ("today", "list50", "list300", "one", "contents", "bookmarks", "tagged", "write_log")
+PAGES = ("today", "list50", "list300", "one", "contents", "bookmarks", "tagged", "articles", "write_log")
 COUNTS = {READER: 400, WRITER: 0, NEWCOMER: 10, **{f"neighbour {number}": 300 for number in range(48)}}
 """How many meals each person has, of 8 ingredients each."""
 LINKS = (READER, *(f"neighbour {number}" for number in range(19)))
@@ -64,6 +64,8 @@ class Pages:
                 return Call("GET", f"/api/contents/bookmarks/user/{self.reader_id}?limit=300", token)
             case "tagged":
                 return Call("GET", f"/api/tags/{self.tag}/contents/all?limit=300", token)
+            case "articles":
+                return Call("GET", "/api/articles?feed=popular&limit=50", token)
             case "write_log":
                 day = dt.datetime.now(dt.UTC).date().isoformat()
                 return Call("POST", "/api/log/food", self.writer, MEAL | {"date": day}, 201)

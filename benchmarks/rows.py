@@ -80,6 +80,20 @@ CONTENT_TAGS = """
     WHERE t.tagname = '태그 ' || chosen.number
 """
 
+# 25 articles of each of these people, with two of ten topics and up to four comments.
+ARTICLES = """
+    INSERT INTO articles (user_id, title, body, topics, item_count, thumbnails, up_count, down_count, created_at)
+    SELECT u.id, '김치로 할 수 있는 모든 것 ' || n, repeat('김치는 오래 둘수록 맛있다. ', 8),
+           ARRAY['요리 ' || n % 10, '한식 ' || n % 7], 10,
+           ARRAY(SELECT 'https://img.example.com/' || n * 4 + k || '.jpg' FROM generate_series(1, 4) k),
+           (n * 13 + u.id) % 90, (n * 7 + u.id * 3) % 60, now() - n * interval '5.0017 hours'
+    FROM users u, generate_series(1, 25) n WHERE u.user_key = ANY (CAST(:names AS text[]))
+"""
+COMMENTS = """
+    INSERT INTO comments (article_id, user_id, body)
+    SELECT a.id, a.user_id, '잘 읽었어요' FROM articles a, generate_series(1, 4) n WHERE n <= a.id % 5
+"""
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -94,7 +108,7 @@ class Rows:
 
 
 async def fill(url: str, counts: dict[str, int], *, ingredients: int = 8, links: Sequence[str] = ()) -> Rows:
-    """Give each person that many meals, and the people in `links` 300 saved links each, in an empty database.
+    """Fill an empty database: that many meals for each person, and for those in `links` 300 links and 25 articles each.
 
     PostgreSQL takes note of what it holds.
     """
@@ -108,7 +122,8 @@ async def fill(url: str, counts: dict[str, int], *, ingredients: int = 8, links:
         await connection.execute(text(IDENTITIES), {"name": NEWCOMER})
         await connection.execute(text(TAGS), {"names": list(links)})
         await connection.execute(text(CONTENTS), {"names": list(links)})
-        for statement in (VIDEOS, POSTS, CONTENT_TAGS):
+        await connection.execute(text(ARTICLES), {"names": list(links)})
+        for statement in (VIDEOS, POSTS, CONTENT_TAGS, COMMENTS):
             await connection.execute(text(statement))
     async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
         await connection.execute(text("VACUUM ANALYZE"))

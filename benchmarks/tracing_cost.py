@@ -1,9 +1,10 @@
-"""What tracing costs on a page of 50: python -m benchmarks.tracing_cost DATABASE_URL
+"""What tracing costs: python -m benchmarks.tracing_cost [DATABASE_URL]; without a URL, on an embedded PostgreSQL.
 
 Servers (uvicorn, one worker each) serve the same page: off, with the recorder, with its line in the log, with echo, and
-with all of it. They are asked in turn, round after round, so that what else the machine does meets all of them alike,
-and what is compared is the processor time that each has used for a request: what bounds the throughput of a worker.
-Lines of the log are formatted and thrown away.
+with all of it; Daybook also from a copy of its source that does not hold the package at all. They are asked in turn,
+round after round, and each says itself how much processor time it has used: that is what bounds the throughput of a
+worker, and what the machine does meanwhile changes it least. What is printed is the median of the rounds, and the
+median of what each round cost more than off did in the same round. Lines of the log are formatted and thrown away.
 """
 
 import argparse
@@ -12,30 +13,41 @@ import contextlib
 import gc
 import logging
 import os
+import shutil
 import socket
 import statistics
 import sys
+import tempfile
 import time
 import tracemalloc
-from typing import Any
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import orjson
-import psutil
 import uvicorn
 from fastapi import FastAPI, Response
 from sqlalchemy import Column, ForeignKey, Table, make_url, select, text
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship, selectinload
 from sqlalchemy.pool import NullPool
+from starlette.requests import Request
+from starlette.routing import Route
 
-from daybook.tracing import Recorder, TraceMiddleware, make_echo_readable
+from benchmarks.load import Call, ask, load
+from benchmarks.rows import READER, fill
+from benchmarks.servers import APPLICATION_CORE, OTHER_CORE, ROOT, Signer, database_server, keep_to, new_database
+
+if TYPE_CHECKING:
+    from daybook.tracing import Recorder  # what is served without the package cannot import it
 
 NAME = "tracing_cost"
 PAGE = 50
-ROUNDS = 40
-CONNECTIONS = 4
-REQUESTS = 10
-WAYS = ("off", "recorder", "recorder, log", "echo", "recorder, log, echo")
+ROUNDS, SECONDS, CONNECTIONS = 40, 0.3, 4
+PROCESSOR = "/processor"
+"""Where a server says how many seconds of processor time it has used."""
+OFF, WITHOUT = "off", "without the package"
+TRACED = ("recorder", "recorder, log", "echo", "recorder, log, echo")
 
 
 class Base(DeclarativeBase):
@@ -73,14 +85,16 @@ CONTENTS_SQL = "SELECT id, url, title, description FROM contents ORDER BY id LIM
 TAGS_SQL = "SELECT content_id, id, name FROM tags JOIN content_tag ON tag_id = id WHERE content_id = ANY($1)"
 
 
-def build(url: str, *, recorder: Recorder | None, echo: bool) -> FastAPI:
-    """The page as ORM entities and as one statement on the driver, traced or not."""
+def build(url: str, *, recorder: "Recorder | None") -> FastAPI:
+    """The page as ORM entities and as two statements on the driver, traced or not."""
     traced: dict[str, Any] = {"poolclass": recorder.pool_class} if recorder is not None else {}
     sync: dict[str, Any] = {"sync_session_class": recorder.session_class} if recorder is not None else {}
-    engine = create_async_engine(url, echo=echo, **traced)
+    engine = create_async_engine(url, **traced)
     sessions = async_sessionmaker(engine, **sync)
     app = FastAPI()
     if recorder is not None:
+        from daybook.tracing import TraceMiddleware  # noqa: PLC0415 - as above
+
         recorder.install(engine)
         app.add_middleware(TraceMiddleware, recorder=recorder)
 
@@ -92,11 +106,14 @@ def build(url: str, *, recorder: Recorder | None, echo: bool) -> FastAPI:
         return Response(str([(one.id, one.url, one.title, [tag.name for tag in one.tags]) for one in contents]))
 
     async def fetch(driver: Any, sql: str, *parameters: Any) -> list[Any]:
-        if recorder is None:
-            return list(await driver.fetch(sql, *parameters))
-        with recorder.driver_statement(sql, parameters, connection=driver) as statement:
-            rows = list(await driver.fetch(sql, *parameters))
-            statement.rows = len(rows)
+        echoing = engine.sync_engine.logger
+        if echoing.isEnabledFor(logging.INFO):
+            echoing.info("%s", sql)
+            echoing.info("%r", parameters)
+        started = time.perf_counter()
+        rows = list(await driver.fetch(sql, *parameters))
+        if recorder is not None:
+            recorder.statement(sql, parameters, started, time.perf_counter(), rows=len(rows))
         return rows
 
     @app.get("/driver")
@@ -111,37 +128,126 @@ def build(url: str, *, recorder: Recorder | None, echo: bool) -> FastAPI:
     return app
 
 
-def serve(url: str, way: str) -> None:
+def build_daybook(url: str, *, recorder: "Recorder | None") -> FastAPI:
+    """Daybook itself, traced or not."""
+    from daybook.app import create_app  # noqa: PLC0415 - the other server does without
+    from daybook.settings import Settings  # noqa: PLC0415 - as above
+
+    settings = Settings(_env_file=None, database_url=url, debug=False, log_level="WARNING", migrate=False)
+    return create_app(settings, tracing=recorder)
+
+
+def new_recorder() -> "Recorder":
+    """The recorder as Daybook makes it."""
+    from asgi_correlation_id import correlation_id  # noqa: PLC0415 - the others do without
+
+    from daybook import database  # noqa: PLC0415 - as above
+    from daybook.tracing import Recorder, make_echo_readable  # noqa: PLC0415 - as above
+
+    make_echo_readable(color=False)
+    return Recorder(request_id=correlation_id.get, infrastructure=[Path(database.__file__).parent])
+
+
+def serve(url: str, app: str, way: str) -> None:
     """Serve on a free port, printed first, until terminated."""
-    with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123 - it is no file
-        logging.basicConfig(level=logging.INFO, stream=nowhere, format="%(asctime)s %(levelname)s %(message)s")
-        logging.getLogger("sqlalchemy.engine.Engine").addHandler(logging.NullHandler())
-        make_echo_readable(color=False)
-        logging.getLogger("daybook.tracing").setLevel(logging.INFO if "log" in way else logging.WARNING)
-        app = build(url, recorder=Recorder() if "recorder" in way else None, echo="echo" in way)
-        # Of a socket whose protocol is not named, asyncio would not know that it may turn Nagle's delays off.
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-            listener.bind(("127.0.0.1", 0))
-            print(listener.getsockname()[1], flush=True)
-            uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False)).run(sockets=[listener])
+    keep_to(APPLICATION_CORE)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    for part, name in (("log", "daybook.tracing"), ("echo", "sqlalchemy.engine.Engine")):
+        logging.getLogger(name).setLevel(logging.INFO if part in way else logging.WARNING)
+    recorder = new_recorder() if "recorder" in way else None
+    served = (build_daybook if app == "daybook" else build)(url, recorder=recorder)
+    served.router.routes.insert(0, Route(PROCESSOR, _processor))
+    assert recorder or not [name for name in sys.modules if name.startswith("daybook.tracing")]
+    # Of a socket whose protocol is not named, asyncio would not know that it may turn Nagle's delays off.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.bind(("127.0.0.1", 0))
+        print(listener.getsockname()[1], flush=True)
+        uvicorn.Server(uvicorn.Config(served, log_config=None, access_log=False)).run(sockets=[listener])
 
 
-async def load(port: int, path: str) -> None:
-    """Ask for the page REQUESTS times on each of some connections at once."""
-    request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+async def _processor(_request: Request) -> Response:
+    return Response(str(time.process_time()))
 
-    async def one() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for _ in range(REQUESTS):
-            writer.write(request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            assert b" 200 " in head.partition(b"\r\n")[0]
-            length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
-            await reader.readexactly(length)
-        writer.close()
-        await writer.wait_closed()
 
-    await asyncio.gather(*(one() for _ in range(CONNECTIONS)))
+@contextlib.contextmanager
+def sources() -> Iterator[dict[str, Path]]:
+    """Two copies of the source, alike but for the package."""
+    with tempfile.TemporaryDirectory(prefix="daybook-bench-") as directory:
+        copies = {OFF: Path(directory, "with"), WITHOUT: Path(directory, "without")}
+        for copy in copies.values():
+            shutil.copytree(ROOT / "src", copy, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.rmtree(copies[WITHOUT] / "daybook" / "tracing")
+        yield copies
+
+
+@contextlib.asynccontextmanager
+async def serving(url: str, app: str, way: str, source: Path, key: str) -> AsyncIterator[int]:
+    """A server in a process of its own until the block ends; yields its port."""
+    with tempfile.TemporaryDirectory(prefix="daybook-bench-") as directory:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("DAYBOOK_")}
+        own = {"PYTHONPATH": str(source), "DAYBOOK_SECRET_KEY": key, "DAYBOOK_DATA_DIR": directory}
+        command = (sys.executable, "-m", "benchmarks.tracing_cost", url, "--serve", app, "--way", way)
+        pipe, nowhere = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+        process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=kept | own, stdout=pipe, stderr=nowhere)
+        try:
+            assert process.stdout is not None
+            port = await process.stdout.readline()
+            assert port, f"{app}, {way}: it did not start"
+            yield int(port)
+        finally:
+            if process.returncode is None:
+                process.terminate()
+            await process.wait()
+
+
+async def compare(what: str, ports: dict[str, int], path: str, token: str, rounds: int) -> None:
+    """Ask the servers in turn, and print each way's processor time and throughput, and its cost over off."""
+    call, meter = Call("GET", path, token), Call("GET", PROCESSOR, "")
+    each: dict[str, list[float]] = {way: [] for way in ports}
+    speed: dict[str, list[float]] = {way: [] for way in ports}
+    for number in range(rounds + 1):
+        order = [*ports]
+        for way in order[number % len(order) :] + order[: number % len(order)]:
+            before = await ask(ports[way], meter)
+            outcome = await load(ports[way], call, SECONDS, CONNECTIONS)
+            if number:  # the first round is for warming up
+                used = await ask(ports[way], meter) - before
+                each[way].append(used / len(outcome.seconds) * 1000)
+                speed[way].append(outcome.rps)
+    print(f"\npage of {PAGE}, {what}")
+    for way, times in each.items():
+        over = statistics.median(mine / off for mine, off in zip(times, each[OFF], strict=True)) - 1
+        print(
+            f"  {way:20} {statistics.median(times):6.2f} ms of processor  {over:+6.1%}  "
+            f"{statistics.median(speed[way]):6.0f} requests/s"
+        )
+
+
+async def measure(server: str, pages: Sequence[str], rounds: int) -> None:
+    """Compare the ways on the sample's pages, and on Daybook's."""
+    signer = Signer()
+    with sources() as source:
+        async with contextlib.AsyncExitStack() as stack:
+
+            async def start(app: str, url: str, ways: Sequence[str]) -> dict[str, int]:
+                return {
+                    way: await stack.enter_async_context(
+                        serving(url, app, way, source.get(way, source[OFF]), signer.key)
+                    )
+                    for way in ways
+                }
+
+            sample = await start("sample", await prepare(server), (OFF, *TRACED))
+            for path, what in (("/orm", "entities, selectinload"), ("/driver", "two statements on the driver, orjson")):
+                if path.strip("/") in pages:
+                    await compare(what, sample, path, "", rounds)
+        async with contextlib.AsyncExitStack() as stack:
+            if "daybook" in pages:
+                url = await stack.enter_async_context(new_database(server, f"{NAME}_daybook"))
+                rows = await fill(url, {READER: PAGE + 10})
+                daybook = await start("daybook", url, (WITHOUT, OFF, *TRACED))
+                token = signer.token(rows.user_ids[READER])
+                await compare("Daybook's meals", daybook, f"/api/log/food?limit={PAGE}", token, rounds)
 
 
 async def prepare(server: str) -> str:
@@ -162,38 +268,10 @@ async def prepare(server: str) -> str:
     return url.render_as_string(hide_password=False)
 
 
-async def measure(url: str) -> None:
-    """Print each way's processor time and throughput, and its cost over off."""
-    command = [sys.executable, "-m", "benchmarks.tracing_cost", url, "--serve"]
-    async with contextlib.AsyncExitStack() as stack:
-        servers = {}
-        for way in WAYS:
-            server = await asyncio.create_subprocess_exec(*command, way, stdout=asyncio.subprocess.PIPE)
-            stack.push_async_callback(server.wait)
-            stack.callback(server.terminate)
-            assert server.stdout is not None
-            servers[way] = (int(await server.stdout.readline()), psutil.Process(server.pid))
-        for path, what in (("/orm", "entities, selectinload"), ("/driver", "two statements on the driver, orjson")):
-            for port, _ in servers.values():
-                await load(port, path)
-            used = dict.fromkeys(WAYS, 0.0)
-            speed: dict[str, list[float]] = {way: [] for way in WAYS}
-            for _ in range(ROUNDS):
-                for way, (port, process) in servers.items():
-                    before, started = sum(process.cpu_times()[:2]), time.perf_counter()
-                    await load(port, path)
-                    speed[way].append(REQUESTS * CONNECTIONS / (time.perf_counter() - started))
-                    used[way] += sum(process.cpu_times()[:2]) - before
-            print(f"\npage of {PAGE}, {what}")
-            for way in WAYS:
-                each = used[way] / ROUNDS / REQUESTS / CONNECTIONS * 1000
-                over = used[way] / used["off"] - 1
-                fast = statistics.median(speed[way])
-                print(f"  {way:20} {each:6.2f} ms of processor  {over:+6.1%}  {fast:6.0f} requests/s")
-
-
 async def memory() -> None:
     """Print what a request of 10,000 statements, and 10,000 requests, leave in memory."""
+    from daybook.tracing import Recorder  # noqa: PLC0415 - as above
+
     tracemalloc.start()
     recorder = Recorder()
     with recorder.trace("many"):
@@ -213,13 +291,19 @@ async def memory() -> None:
 def main() -> None:
     """Measure, or be one of the servers that are measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("database_url", help="of a server on which a database may be made, postgresql+asyncpg://...")
-    parser.add_argument("--serve", choices=WAYS, help=argparse.SUPPRESS)
+    parser.add_argument("database_url", nargs="?", help="of a server on which databases may be made")
+    parser.add_argument("--pages", nargs="*", default=("orm", "driver", "daybook"), help="orm, driver, daybook")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--serve", choices=("sample", "daybook"), help=argparse.SUPPRESS)
+    parser.add_argument("--way", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
-        serve(arguments.database_url, arguments.serve)
+        serve(arguments.database_url, arguments.serve, arguments.way)
         return
-    asyncio.run(measure(asyncio.run(prepare(arguments.database_url))))
+    keep_to(OTHER_CORE)
+    with contextlib.ExitStack() as stack:
+        server = arguments.database_url or stack.enter_context(database_server())
+        asyncio.run(measure(server, arguments.pages, arguments.rounds))
     asyncio.run(memory())
 
 

@@ -90,6 +90,21 @@ TAGGED = array(
     f"""{CONTENT} JOIN content_tag tagged ON tagged.content_id = c.id
         WHERE c.user_id = $1 AND tagged.tag_id = $3 {SAVED_LAST}"""
 )
+POPULAR = "ORDER BY a.down_count DESC, a.id DESC"
+ARTICLES = f"""
+    {
+    array(f'''
+        SELECT a.id, a.title, a.body, a.topics,
+               (SELECT one FROM (SELECT u.id, u.username) one) AS author,
+               a.item_count AS "itemCount", a.thumbnails,
+               (SELECT count(*) FROM comments c WHERE c.article_id = a.id) AS "commentCount",
+               a.up_count AS "upCount", a.down_count AS "downCount",
+               {moment("a.created_at")} AS "createdAt", {moment("a.updated_at")} AS "updatedAt"
+        FROM articles a JOIN users u ON u.id = a.user_id {POPULAR} LIMIT $1
+    ''')
+},
+    ARRAY(SELECT '["popular",' || a.down_count || ',' || a.id || ']' FROM articles a {POPULAR} OFFSET $1 - 1 LIMIT 2)
+"""
 
 
 class NeverReset(asyncpg.Connection):  # type: ignore[misc]  # asyncpg ships no types
@@ -143,6 +158,11 @@ async def today(request: Request) -> Response:
 async def list_food(request: Request) -> Response:
     """The latest meals."""
     [(items, keys)] = await fetch(request, LIST, user_id_of(request), int(request.query_params["limit"]))
+    return page(items, keys)
+
+
+def page(items: bytes, keys: list[str]) -> Response:
+    """Return a page; the keys are those of the last item and of the one after it, if there is one."""
     cursor = b"null"
     if len(keys) > 1:
         cursor = b'"' + base64.urlsafe_b64encode(keys[0].encode()).rstrip(b"=") + b'"'
@@ -193,6 +213,13 @@ async def contents_of_tag(request: Request) -> Response:
     return Response(body, media_type="application/json")
 
 
+async def popular(request: Request) -> Response:
+    """The articles that most have downloaded."""
+    user_id_of(request)
+    [(items, keys)] = await fetch(request, ARTICLES, int(request.query_params["limit"]))
+    return page(items, keys)
+
+
 app = Starlette(
     routes=[
         Route("/api/log/food/today", today),
@@ -202,6 +229,7 @@ app = Starlette(
         Route("/api/contents/user/{user_id}/all", contents),
         Route("/api/contents/bookmarks/user/{user_id}", contents),
         Route("/api/tags/{tag_id}/contents/all", contents_of_tag),
+        Route("/api/articles", popular),
     ],
     lifespan=lifespan,
 )

@@ -3,18 +3,19 @@
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import Depends, FastAPI, HTTPException
 from sqlalchemy import Select, func, make_url, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm import joinedload, selectinload, undefer
 
 import daybook.tables  # noqa: F401 - the tables that these refer to
-from benchmarks.contenders.schemas import ContentRead, FoodLogCreate, FoodLogPage, FoodLogRead, Logged
+from benchmarks.contenders.schemas import ArticlePage, ContentRead, FoodLogCreate, FoodLogPage, FoodLogRead, Logged
 from benchmarks.contenders.signed_in import CurrentUser
 from daybook.accounts.models import User
+from daybook.community.models import Article
 from daybook.diary.models import FoodIngredient, FoodLog
 from daybook.library.models import Content
 from daybook.tags.models import ContentTag
@@ -123,3 +124,19 @@ async def contents_of_tag(tag_id: int, caller: CurrentUser, session: Session, li
     """What has a tag."""
     tagged = contents_of(caller, caller).join(ContentTag, ContentTag.content_id == Content.id)
     return (await session.scalars(tagged.where(ContentTag.tag_id == tag_id).limit(limit))).all()
+
+
+@app.get("/api/articles", response_model=ArticlePage)
+async def popular(
+    _caller: CurrentUser, session: Session, feed: Literal["popular"], limit: int = 50
+) -> dict[str, object]:
+    """The articles that most have downloaded."""
+    most = (
+        select(Article)
+        .options(joinedload(Article.author), undefer(Article.comment_count))
+        .order_by(Article.down_count.desc(), Article.id.desc())
+        .limit(limit + 1)
+    )
+    articles = (await session.scalars(most)).all()
+    last = articles[limit - 1] if len(articles) > limit else None
+    return {"items": articles[:limit], "next_cursor": encode_cursor(feed, last.down_count, last.id) if last else None}

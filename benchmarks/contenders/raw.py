@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import asyncpg
@@ -12,7 +12,16 @@ from fastapi import FastAPI, HTTPException
 from sqlalchemy import make_url
 from uuid_utils.compat import uuid7
 
-from benchmarks.contenders.schemas import ContentRead, FoodLogCreate, FoodLogPage, FoodLogRead, Logged
+from benchmarks.contenders.schemas import (
+    ArticlePage,
+    ArticleSummary,
+    AuthorRead,
+    ContentRead,
+    FoodLogCreate,
+    FoodLogPage,
+    FoodLogRead,
+    Logged,
+)
 from benchmarks.contenders.signed_in import CurrentUser
 from daybook.web.page import encode_cursor
 
@@ -50,6 +59,12 @@ ALL_CONTENTS = f"{CONTENTS} WHERE c.user_id = $1 {NEWEST} LIMIT $2"
 BOOKMARKS = f"{CONTENTS} WHERE c.user_id = $1 AND c.bookmark {NEWEST} LIMIT $2"
 TAGGED = f"""{CONTENTS} JOIN content_tag tagged ON tagged.content_id = c.id
     WHERE c.user_id = $1 AND tagged.tag_id = $3 {NEWEST} LIMIT $2"""
+ARTICLES = """
+    SELECT a.id, a.title, a.body, a.topics, u.id AS author_id, u.username, a.item_count, a.thumbnails,
+           (SELECT count(*) FROM comments c WHERE c.article_id = a.id) AS comment_count,
+           a.up_count, a.down_count, a.created_at, a.updated_at
+    FROM articles a JOIN users u ON u.id = a.user_id ORDER BY a.down_count DESC, a.id DESC LIMIT $1
+"""
 
 
 @asynccontextmanager
@@ -181,3 +196,33 @@ async def contents(user_id: int, caller: int, sql: str, *parameters: object) -> 
         raise HTTPException(404)
     async with app.state.pool.acquire() as connection:
         return [content(row) for row in await connection.fetch(sql, caller, *parameters)]
+
+
+def article(row: Any) -> ArticleSummary:
+    """Return the model of a row."""
+    return ArticleSummary(
+        id=row["id"],
+        title=row["title"],
+        body=row["body"],
+        topics=row["topics"],
+        author=AuthorRead(id=row["author_id"], username=row["username"]),
+        item_count=row["item_count"],
+        thumbnails=row["thumbnails"],
+        comment_count=row["comment_count"],
+        up_count=row["up_count"],
+        down_count=row["down_count"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+@app.get("/api/articles")
+async def popular(_caller: CurrentUser, feed: Literal["popular"], limit: int = 50) -> ArticlePage:
+    """The articles that most have downloaded."""
+    async with app.state.pool.acquire() as connection:
+        rows = await connection.fetch(ARTICLES, limit + 1)
+    last = rows[limit - 1] if len(rows) > limit else None
+    return ArticlePage(
+        items=[article(row) for row in rows[:limit]],
+        next_cursor=encode_cursor(feed, last["down_count"], last["id"]) if last else None,
+    )

@@ -86,3 +86,34 @@ class ContentRead(Body):
     tags: Annotated[list[str], Field(validation_alias=AliasPath("tag_names"))]
     created_at: dt.datetime
     updated_at: dt.datetime
+
+
+class AuthorRead(Body):
+    """Who wrote an article."""
+
+    id: int
+    username: str
+
+
+class ArticleSummary(Body):
+    """An article, as lists show it."""
+
+    id: int
+    title: str
+    body: str
+    topics: list[str]
+    author: AuthorRead
+    item_count: int
+    thumbnails: list[str]
+    comment_count: int
+    up_count: int
+    down_count: int
+    created_at: dt.datetime
+    updated_at: dt.datetime
+
+
+class ArticlePage(Body):
+    """Some articles, and where the list goes on."""
+
+    items: list[ArticleSummary]
+    next_cursor: str | None

@@ -2,18 +2,19 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 import jwt
 from fastapi import Depends, FastAPI, HTTPException
 from sqlalchemy import Select, create_engine, func, make_url, select
-from sqlalchemy.orm import Session, joinedload, selectinload, sessionmaker
+from sqlalchemy.orm import Session, joinedload, selectinload, sessionmaker, undefer
 
 import daybook.tables  # noqa: F401 - the tables that these refer to
-from benchmarks.contenders.schemas import ContentRead, FoodLogCreate, FoodLogPage, FoodLogRead, Logged
+from benchmarks.contenders.schemas import ArticlePage, ContentRead, FoodLogCreate, FoodLogPage, FoodLogRead, Logged
 from benchmarks.contenders.signed_in import Credentials, user_id_of
 from daybook.accounts.models import User
+from daybook.community.models import Article
 from daybook.diary.models import FoodIngredient, FoodLog
 from daybook.library.models import Content
 from daybook.tags.models import ContentTag
@@ -122,3 +123,17 @@ def contents_of_tag(tag_id: int, caller: CurrentUser, session: ASession, limit: 
     """What has a tag."""
     tagged = contents_of(caller, caller).join(ContentTag, ContentTag.content_id == Content.id)
     return session.scalars(tagged.where(ContentTag.tag_id == tag_id).limit(limit)).all()
+
+
+@app.get("/api/articles", response_model=ArticlePage)
+def popular(_caller: CurrentUser, session: ASession, feed: Literal["popular"], limit: int = 50) -> dict[str, object]:
+    """The articles that most have downloaded."""
+    most = (
+        select(Article)
+        .options(joinedload(Article.author), undefer(Article.comment_count))
+        .order_by(Article.down_count.desc(), Article.id.desc())
+        .limit(limit + 1)
+    )
+    articles = session.scalars(most).all()
+    last = articles[limit - 1] if len(articles) > limit else None
+    return {"items": articles[:limit], "next_cursor": encode_cursor(feed, last.down_count, last.id) if last else None}

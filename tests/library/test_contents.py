@@ -343,3 +343,12 @@ async def test_the_database_itself_refuses_the_tag_of_another(mina: Person, juno
         async with engine.connect() as connection:
             with pytest.raises(Exception, match="fk_content_tag"):
                 await connection.execute(insert, {"content_id": content["id"], "tag_id": tag["id"], "user_id": user_id})
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8000/", "http://[::1]/", "http://169.254.169.254/latest", "http://2130706433/", "ftp://x/"]
+)
+async def test_a_preview_of_what_is_not_public_is_refused(mina: Person, url: str) -> None:
+    refused = await mina.client.post("/api/contents/preview", json={"url": url})
+    assert refused.status_code == 422, refused.text
+    assert refused.headers["content-type"] == "application/problem+json"

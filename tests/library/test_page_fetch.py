@@ -1,0 +1,435 @@
+"""Fetching a page that a stranger chose: over real sockets, from a server that behaves in every way a server can."""
+
+import asyncio
+import ipaddress
+import time
+import tracemalloc
+import zlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daybook.library.errors import PageRefused, PageTimeout, PageUnreachable, PageUnreadable
+from daybook.library.page_fetch import JSON, NOT_PUBLIC, FetchedPage, PageFetcher, is_public
+from tests.fixtures.web_pages import (
+    HOST,
+    Behaviour,
+    WebServer,
+    answering,
+    fetching,
+    forever,
+    gzipped,
+    redirecting,
+    reset_after,
+    serving,
+    silence,
+    tls_contexts,
+)
+
+PAGE = b"<title>kimchi</title>"
+CHUNKED = answering(b"", "Transfer-Encoding: chunked")
+
+INSIDE = {
+    "loopback.test": ["127.0.0.1"],
+    "loopback6.test": ["::1"],
+    "mapped.test": ["::ffff:127.0.0.1"],
+    "private.test": ["10.1.2.3"],
+    "metadata.google.internal": ["169.254.169.254"],
+    "mixed.test": ["8.8.8.8", "127.0.0.1"],
+    "mixed6.test": ["8.8.8.8", "fd00::1"],
+}
+"""Names whose owner points them at our own network."""
+
+FORGED_HOSTS = """
+    127.0.0.1 127.0.0.2 127.255.255.254 127.0.0.1. localhost [::1] [::] [0:0:0:0:0:0:0:1] 0.0.0.0 0
+    10.0.0.1 10.255.255.255 172.16.0.1 172.31.255.254 192.168.0.1 100.64.0.1 100.100.100.200
+    169.254.169.254 169.254.170.2 168.63.129.16 192.0.0.192 192.0.2.1 192.88.99.1 198.18.0.1 198.51.100.1 203.0.113.1
+    224.0.0.1 239.255.255.250 240.0.0.1 255.255.255.255
+    2130706433 017700000001 0x7f000001 0177.0.0.1 0x7f.1 127.1 127.0.1 0x7f.0x0.0x0.0x1 00000177.0.0.1 2852039166
+    １２７.０.０.１ ①②⑦.⓪.⓪.① 127。0。0。1 127．0．0．1 %31%32%37.0.0.1 127%2e0%2e0%2e1 ｌｏｃａｌｈｏｓｔ
+    [::ffff:127.0.0.1] [::ffff:7f00:1] [::ffff:169.254.169.254] [::127.0.0.1] [::ffff:0:127.0.0.1]
+    [64:ff9b::127.0.0.1] [64:ff9b::a9fe:a9fe] [64:ff9b:1::7f00:1] [2002:7f00:1::] [2002:a9fe:a9fe::1]
+    [2001:0:7f00:1::] [fc00::1] [fd00:ec2::254] [fe80::1] [fe80::1%25lo] [fec0::1] [ff02::1] [2606:4700::1111]
+    public.test@127.0.0.1 public.test:80@127.0.0.1 127.0.0.1@public.test public.test%40@127.0.0.1 @127.0.0.1
+    0x7f000001%00.public.test 127.0.0.1%00.public.test postgres
+""".split()  # noqa: SIM905 - hosts hold quotes' worth of noise already
+
+FORGED = [
+    *(f"http://{host}:{{port}}/" for host in [*FORGED_HOSTS, *INSIDE]),
+    r"http://127.0.0.1:{port}\@public.test/",
+    "http://127.0.0.1\t:{port}/",
+    "https://127.0.0.1:{port}/",
+    "HTTP://LOOPBACK.TEST:{port}/",
+    *(f"{scheme}://127.0.0.1:{{port}}/_" for scheme in ["gopher", "ftp", "dict", "ldap", "ws", "http+unix", "tftp"]),
+    *["file:///etc/passwd", "file://127.0.0.1/etc/passwd", "jar:http://127.0.0.1:{port}/!/", "data:text/html,hello"],
+    *["javascript:fetch(1)", "view-source:http://127.0.0.1:{port}/", "about:blank", "http://[::1"],
+]
+"""Every way of spelling an address that is not asked. The port is that of a server which must never be reached."""
+
+SLOPPY = ["http://", "http:127.0.0.1:{port}", "http:///127.0.0.1:{port}/", r"http:\\127.0.0.1:{port}/"]
+"""What a browser's address bar corrects, and a redirect takes for a path."""
+
+
+@pytest.fixture
+async def web() -> AsyncIterator[WebServer]:
+    async with serving() as web:
+        yield web
+
+
+@pytest.fixture
+async def canary() -> AsyncIterator[WebServer]:
+    """A server inside, which no fetch may reach."""
+    async with serving() as canary:
+        canary.pages["/"] = answering(b"a secret")
+        yield canary
+
+
+async def inside(host: str) -> list[str]:
+    """Resolve a name, as its owner would have it."""
+    return INSIDE.get(host) or ["127.0.0.1"]
+
+
+@pytest.mark.parametrize("forged", FORGED + SLOPPY)
+async def test_an_address_inside_is_refused(forged: str, web: WebServer, canary: WebServer) -> None:
+    async with fetching(web, resolve=inside) as fetcher:
+        with pytest.raises(PageRefused):
+            await fetcher.fetch(forged.format(port=canary.port))
+    assert canary.connections == 0
+
+
+async def test_no_redirect_leads_inside_either(web: WebServer, canary: WebServer) -> None:
+    tried = 0
+    async with fetching(web, resolve=inside) as fetcher:
+        for target in (forged.format(port=canary.port) for forged in FORGED):
+            for status in (301, 307):
+                web.pages["/"] = redirecting(target, status=status)
+                with pytest.raises(PageRefused):
+                    await fetcher.fetch(web.url())
+                tried += 1
+    assert canary.connections == 0
+    assert web.connections == tried
+    print(f"{len(FORGED + SLOPPY)} forged addresses, and {tried} redirects to them: all refused, 0 connections")  # noqa: T201 - the figure is what it shows
+
+
+async def test_the_canary_would_sing(web: WebServer, canary: WebServer) -> None:
+    fetcher = PageFetcher("Daybook/test", is_allowed=lambda _address, _port: True, resolve=inside)
+    for host in ["127.0.0.1", "0.0.0.0", "0x7f.1", "[::ffff:127.0.0.1]", "１２７.0.0.1", "loopback.test"]:
+        assert (await fetcher.fetch(f"http://{host}:{canary.port}/")).body == b"a secret"
+    await fetcher.aclose()
+
+
+async def test_a_second_answer_of_the_name_server_changes_nothing() -> None:
+    asked: list[str] = []
+
+    async def rebinding(host: str) -> list[str]:
+        asked.append(host)
+        return ["127.0.0.1"] if len(asked) == 1 else ["127.0.0.2"]
+
+    async with (
+        serving("127.0.0.1") as web,
+        serving("127.0.0.2", web.port) as canary,
+        fetching(web, resolve=rebinding) as fetcher,
+    ):
+        web.pages["/"] = redirecting("/again")
+        with pytest.raises(PageRefused):
+            await fetcher.fetch(web.url())
+    assert (len(asked), web.connections, canary.connections) == (2, 1, 0)
+
+
+async def test_a_name_of_our_own_network_is_not_even_looked_up(web: WebServer) -> None:
+    asked: list[str] = []
+
+    async def remembering(host: str) -> list[str]:
+        asked.append(host)
+        return ["8.8.8.8"]
+
+    async with fetching(web, resolve=remembering) as fetcher:
+        for host in ("localhost", "postgres", "metadata."):
+            with pytest.raises(PageRefused):
+                await fetcher.fetch(f"http://{host}/")
+    assert not asked
+
+
+@pytest.mark.parametrize("port", [1, 22, 25, 79, 81, 5432, 6379, 8080, 65535])
+async def test_other_ports_than_those_of_the_web_are_refused(port: int) -> None:
+    fetcher = PageFetcher("Daybook/test")
+    with pytest.raises(PageRefused):
+        await fetcher.fetch(f"http://8.8.8.8:{port}/")
+    await fetcher.aclose()
+
+
+@given(st.one_of(*(st.ip_addresses(network=network) for network in NOT_PUBLIC), st.ip_addresses(v=6)))
+def test_special_addresses_and_ipv6_are_not_public(address: ipaddress.IPv4Address) -> None:
+    assert not is_public(address, 80)
+
+
+@pytest.mark.parametrize("address", ["1.1.1.1", "8.8.8.8", "93.184.215.14", "172.32.0.1", "100.128.0.1", "223.255.0.1"])
+def test_the_rest_of_ipv4_is_public(address: str) -> None:
+    assert is_public(ipaddress.IPv4Address(address), 443)
+
+
+async def test_every_refused_address_gets_the_same_answer(web: WebServer, canary: WebServer) -> None:
+    answers = set()
+    async with fetching(web, resolve=inside) as fetcher:
+        for target in [canary.url(host="127.0.0.1"), "http://127.0.0.1:1/", "http://10.0.0.1/", "http://private.test/"]:
+            with pytest.raises(PageRefused) as refused:
+                await fetcher.fetch(target)
+            answers.add(str(refused.value))
+    assert len(answers) == 1
+
+
+async def test_a_page_comes_with_its_address_and_type(web: WebServer) -> None:
+    web.pages |= {
+        "/a?b=%EA%B9%80": redirecting("/\uae40#part"),
+        "/%EA%B9%80": answering(PAGE, content_type="Text/HTML;charset=x"),
+    }
+    async with fetching(web) as fetcher:
+        page = await fetcher.fetch(web.url("/a?b=김#part"))
+    assert (page.url.partition("#")[0], page.body, page.content_type) == (
+        web.url("/%EA%B9%80"),
+        PAGE,
+        "Text/HTML;charset=x",
+    )
+
+
+async def test_a_request_says_who_asks_and_nothing_more(web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    web.pages |= {
+        "/": redirecting("/next", "Set-Cookie: session=1; Path=/"),
+        "/next": answering(PAGE, "Set-Cookie: session=2"),
+    }
+    async with fetching(web) as fetcher:
+        for _ in range(2):
+            await fetcher.fetch(web.url("/", f"www.{HOST}."))
+    sent = {
+        "host": f"www.{HOST}:{web.port}",
+        "user-agent": "Daybook/test",
+        "accept": "text/html, application/xhtml+xml",
+        "accept-encoding": "gzip, deflate",
+        "connection": "close",
+    }
+    assert [asked.headers for asked in web.asked] == [sent] * 4
+
+
+async def test_a_certificate_is_checked_for_the_name(tmp_path: Path) -> None:
+    server, client = tls_contexts(tmp_path, HOST)
+    async with serving(tls=server) as web, fetching(web, ssl_context=client) as fetcher:
+        web.pages["/"] = answering(PAGE)
+        assert (await fetcher.fetch(web.url())).body == PAGE
+        with pytest.raises(PageUnreachable):
+            await fetcher.fetch(web.url(host=f"other.{HOST}"))
+        with pytest.raises(PageUnreachable):
+            await fetcher.fetch(web.url(host="127.0.0.1"))
+    async with serving(tls=server) as web, fetching(web) as distrusting:
+        with pytest.raises(PageUnreachable):
+            await distrusting.fetch(web.url())
+
+
+async def test_five_redirects_are_followed_and_no_more(web: WebServer) -> None:
+    web.pages |= {f"/{n}": redirecting(str(n + 1)) for n in range(5)} | {
+        "/5": answering(PAGE),
+        "/loop": redirecting("/loop"),
+    }
+    async with fetching(web) as fetcher:
+        assert (await fetcher.fetch(web.url("/0"))).url == web.url("/5")
+        with pytest.raises(PageRefused, match="more than 5 times"):
+            await fetcher.fetch(web.url("/loop"))
+    assert web.connections == 6 + 6
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/pdf", "text/plain", "application/json", "image/png", None, "", "html"]
+)
+async def test_what_is_no_page_is_not_read(web: WebServer, content_type: str | None) -> None:
+    web.pages["/"] = forever(answering(b"", content_type=content_type), b"a" * 10_000)
+    async with fetching(web) as fetcher:
+        with pytest.raises(PageUnreadable):
+            await fetcher.fetch(web.url())
+
+
+async def test_another_type_can_be_asked_for(web: WebServer) -> None:
+    web.pages["/"] = answering(b"{}", content_type="application/json; charset=utf-8")
+    async with fetching(web) as fetcher:
+        assert (await fetcher.fetch(web.url(), accept=JSON)).body == b"{}"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        answering(PAGE, status=404),
+        answering(PAGE, status=500),
+        answering(PAGE, status=304),
+        answering(PAGE, status=302),
+        b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n",
+        b"",
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        b"HTTP/1.1 200 OK\r\n",
+        b"HTTP/1.1 abc\r\n\r\n",
+        b"\x16\x03\x01\x02\x00" * 100,
+        answering(PAGE, "Content-Length: 1000"),
+        answering(PAGE, "Content-Length: 1", "Content-Length: 2"),
+        CHUNKED + b"zz\r\n",
+        CHUNKED + b"5\r\nab",
+        answering(PAGE, *[f"X-{n}: {'x' * 1000}" for n in range(200)]),
+        answering(PAGE, f"X: {'x' * 200_000}"),
+        forever(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000),
+        forever(CHUNKED, b"1;" + b"x" * 4000 + b"\r\na\r\n"),
+        reset_after(answering(PAGE, "Content-Length: 1000")),
+        reset_after(b""),
+    ],
+)
+async def test_a_server_that_fails_is_unreachable(web: WebServer, answer: bytes | Behaviour) -> None:
+    web.pages["/"] = answer
+    async with fetching(web) as fetcher:
+        with pytest.raises(PageUnreachable):
+            await fetcher.fetch(web.url())
+
+
+async def test_nobody_at_home_is_unreachable(web: WebServer) -> None:
+    async with fetching(web) as fetcher:
+        with pytest.raises(PageUnreachable):
+            await fetcher.fetch("http://no-such-name.test/")
+    async with serving() as gone:
+        pass
+    async with fetching(gone) as fetcher:
+        with pytest.raises(PageUnreachable):
+            await fetcher.fetch(gone.url())
+
+
+async def test_the_next_address_of_a_name_is_tried(web: WebServer) -> None:
+    async def two(host: str) -> list[str]:
+        return ["127.0.0.2", "127.0.0.1"]
+
+    web.pages["/"] = answering(PAGE)
+    fetcher = PageFetcher("Daybook/test", is_allowed=lambda _address, _port: True, resolve=two)
+    assert (await fetcher.fetch(web.url())).body == PAGE
+    await fetcher.aclose()
+
+
+@pytest.mark.parametrize(
+    "slow",
+    [
+        silence,
+        forever(b"HTTP/1.1 200 OK\r\nX: ", b"x", every=0.01),
+        forever(answering(b""), b"x", every=0.01),
+        forever(CHUNKED, b"1\r\na\r\n", every=0.01),
+    ],
+    ids=["silence", "headers that drip", "a body that drips", "chunks that drip"],
+)
+async def test_one_deadline_is_over_everything(web: WebServer, slow: Behaviour) -> None:
+    web.pages["/"] = slow
+    async with fetching(web, timeout=0.3) as fetcher:
+        await times_out(fetcher, web.url())
+
+
+async def test_the_deadline_is_over_names_handshakes_and_redirects_too(web: WebServer) -> None:
+    async def never(host: str) -> list[str]:
+        await asyncio.sleep(3600)
+        return []
+
+    async def hesitating(writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.2)
+        writer.write(redirecting("/"))
+
+    web.pages["/"] = hesitating
+    async with fetching(web, resolve=never, timeout=0.3) as fetcher:
+        await times_out(fetcher, web.url())
+    async with fetching(web, timeout=0.3) as fetcher:
+        await times_out(fetcher, web.url())
+        await times_out(fetcher, web.url().replace("http:", "https:"))
+
+
+async def times_out(fetcher: PageFetcher, url: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(PageTimeout):
+        await fetcher.fetch(url)
+    assert 0.25 < time.monotonic() - started < 2
+
+
+async def test_only_so_many_are_fetched_at_once(web: WebServer) -> None:
+    now = most = 0
+
+    async def slow(writer: asyncio.StreamWriter) -> None:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0.05)
+        now -= 1
+        writer.write(answering(PAGE))
+
+    web.pages["/"] = slow
+    async with fetching(web, at_once=3) as fetcher:
+        await asyncio.gather(*(fetcher.fetch(web.url()) for _ in range(10)))
+    assert most == 3
+
+
+async def test_waiting_for_ones_turn_counts(web: WebServer) -> None:
+    web.pages["/"] = silence
+    async with fetching(web, at_once=1, timeout=0.3) as fetcher:
+        first = asyncio.create_task(times_out(fetcher, web.url()))
+        await asyncio.sleep(0.1)
+        await times_out(fetcher, web.url())
+        await first
+        web.pages["/"] = answering(PAGE)
+        assert (await fetcher.fetch(web.url())).body == PAGE
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [forever(answering(b""), b"x" * 4096), forever(CHUNKED, b"1000\r\n" + b"x" * 4096 + b"\r\n")],
+    ids=["plain", "chunked"],
+)
+async def test_an_endless_body_is_cut_off(web: WebServer, endless: Behaviour) -> None:
+    web.pages["/"] = endless
+    async with fetching(web, max_bytes=500_000) as fetcher:
+        page, peak = await traced(fetcher, web.url())
+    assert len(page.body) == 500_000
+    assert peak < 3_000_000
+
+
+async def test_compressed_pages_are_read_though_nobody_asked(web: WebServer) -> None:
+    web.pages |= {
+        "/gzip": gzipped(PAGE),
+        "/deflate": answering(zlib.compress(PAGE), "Content-Encoding: deflate"),
+        "/br": answering(PAGE, "Content-Encoding: br"),
+        "/twice": answering(PAGE, "Content-Encoding: gzip, gzip"),
+        "/broken": answering(PAGE, "Content-Encoding: gzip"),
+    }
+    async with fetching(web) as fetcher:
+        assert (await fetcher.fetch(web.url("/gzip"))).body == PAGE
+        assert (await fetcher.fetch(web.url("/deflate"))).body == PAGE
+        for path in ("/br", "/twice", "/broken"):
+            with pytest.raises(PageUnreadable):
+                await fetcher.fetch(web.url(path))
+
+
+async def test_a_gzip_bomb_does_not_go_off(web: WebServer) -> None:
+    web.pages["/"] = gzipped(bytes(100_000_000))
+    async with fetching(web, max_bytes=500_000) as fetcher:
+        page, peak = await traced(fetcher, web.url())
+    assert len(page.body) == 500_000
+    assert peak < 3_000_000
+    print(f"a bomb of 100 MB, of which 0.5 MB are read: {peak / 1e6:.1f} MB at most")  # noqa: T201 - the figure is what it shows
+
+
+async def test_a_body_in_crumbs_does_not_keep_the_process_busy(web: WebServer) -> None:
+    web.pages["/"] = forever(CHUNKED, b"1\r\na\r\n" * 5000)
+    async with fetching(web) as fetcher:
+        before = time.process_time()
+        page = await fetcher.fetch(web.url())
+    assert 0 < len(page.body) <= 5000
+    assert time.process_time() - before < 2.5  # it is 0.2 s; without a limit it is the whole deadline
+
+
+async def traced(fetcher: PageFetcher, url: str) -> tuple[FetchedPage, int]:
+    """Return the page, and by how many bytes memory grew at most."""
+    tracemalloc.start()
+    try:
+        page = await fetcher.fetch(url)
+        return page, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
