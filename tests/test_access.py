@@ -37,6 +37,8 @@ class Case:
     """The key in `belongings` of the id in the path."""
 
 
+LINK = {"url": "https://example.com/", "title": "x", "contentType": "post", "tags": ["x"]}
+
 ROUTES = {
     "POST /api/users/logout": Case(Scope.ACCOUNT_WRITE),
     "GET /api/users/me": Case(Scope.ACCOUNT_READ),
@@ -46,7 +48,7 @@ ROUTES = {
     "DELETE /api/users/me/sessions/{session_id}": Case(Scope.ACCOUNT_WRITE, another_owns="session"),
     "GET /api/users/me/tokens": Case(Scope.ACCOUNT_READ),
     "POST /api/users/me/tokens": Case(Scope.ACCOUNT_WRITE, {"name": "x", "scopes": ["diary:read"]}),
-    "DELETE /api/users/me/tokens/{token_id}": Case(Scope.ACCOUNT_WRITE, another_owns="token"),
+    "DELETE /api/users/me/tokens/{token_id}": Case(Scope.ACCOUNT_WRITE, another_owns="api token"),
     "POST /api/log/food": Case(Scope.DIARY_WRITE, {}),
     "POST /api/log/food/photo": Case(Scope.DIARY_WRITE),
     "GET /api/log/food": Case(Scope.DIARY_READ),
@@ -64,7 +66,49 @@ ROUTES = {
     "POST /api/analyze/exercise": Case(Scope.DIARY_WRITE),
     "GET /api/analyses": Case(Scope.DIARY_READ),
     "GET /api/photos/{photo_id}": Case(Scope.DIARY_READ, another_owns="photo"),
+    "GET /api/tags": Case(Scope.LIBRARY_READ),
+    "GET /api/tags/user/{user_id}": Case(Scope.LIBRARY_READ, another_owns="user"),
+    "POST /api/tags": Case(Scope.LIBRARY_WRITE, {"tagname": "x"}),
+    "PATCH /api/tags/{tag_id}": Case(Scope.LIBRARY_WRITE, {"color": 1}, another_owns="tag"),
+    "DELETE /api/tags/{tag_id}": Case(Scope.LIBRARY_WRITE, another_owns="tag"),
+    "POST /api/tags/{tag_id}/merge": Case(Scope.LIBRARY_WRITE, {"into": 1}),
+    "GET /api/tags/{tag_id}/contents/all": Case(Scope.LIBRARY_READ, another_owns="tag"),
+    "GET /api/contents": Case(Scope.LIBRARY_READ),
+    "GET /api/contents/user/{user_id}/all": Case(Scope.LIBRARY_READ, another_owns="user"),
+    "GET /api/contents/bookmarks/user/{user_id}": Case(Scope.LIBRARY_READ, another_owns="user"),
+    "POST /api/contents/import": Case(Scope.LIBRARY_WRITE),
+    "GET /api/contents/export": Case(Scope.LIBRARY_READ),
+    "GET /api/imports": Case(Scope.LIBRARY_READ),
+    "GET /api/imports/{import_id}": Case(Scope.LIBRARY_READ, another_owns="import"),
+    "GET /api/imports/{import_id}/events": Case(Scope.LIBRARY_READ, another_owns="import"),
+    "DELETE /api/imports/{import_id}": Case(Scope.LIBRARY_WRITE, another_owns="import"),
+    "GET /api/contents/lookup": Case(Scope.LIBRARY_READ),
+    "POST /api/contents": Case(Scope.LIBRARY_WRITE, LINK),
+    "POST /api/contents/bulk": Case(Scope.LIBRARY_WRITE, {"contents": []}),
+    "POST /api/contents/preview": Case(Scope.LIBRARY_WRITE, {"url": "https://example.com"}),
+    "GET /api/contents/{content_id}": Case(Scope.LIBRARY_READ, another_owns="content"),
+    "PATCH /api/contents/{content_id}": Case(Scope.LIBRARY_WRITE, {"note": "x"}, another_owns="content"),
+    "DELETE /api/contents/{content_id}": Case(Scope.LIBRARY_WRITE, another_owns="content"),
+    "PUT /api/contents/{content_id}/bookmark": Case(Scope.LIBRARY_WRITE, another_owns="content"),
+    "DELETE /api/contents/{content_id}/bookmark": Case(Scope.LIBRARY_WRITE, another_owns="content"),
+    # Articles are for everybody who is signed in; changing one is for its author.
+    "POST /api/articles": Case(Scope.COMMUNITY_WRITE, {"title": "x", "body": "", "tagId": 1}),
+    "GET /api/articles": Case(Scope.COMMUNITY_READ),
+    "GET /api/articles/topics": Case(Scope.COMMUNITY_READ),
+    "GET /api/articles/{article_id}": Case(Scope.COMMUNITY_READ),
+    "PATCH /api/articles/{article_id}": Case(Scope.COMMUNITY_WRITE, {"title": "x"}, another_owns="article"),
+    "DELETE /api/articles/{article_id}": Case(Scope.COMMUNITY_WRITE, another_owns="article"),
+    "PUT /api/articles/{article_id}/vote": Case(Scope.COMMUNITY_WRITE),
+    "DELETE /api/articles/{article_id}/vote": Case(Scope.COMMUNITY_WRITE),
+    "POST /api/articles/{article_id}/download": Case(Scope.LIBRARY_WRITE, {}),
+    "GET /api/articles/{article_id}/comments": Case(Scope.COMMUNITY_READ),
+    "POST /api/articles/{article_id}/comments": Case(Scope.COMMUNITY_WRITE, {"body": "x"}),
+    "PATCH /api/comments/{comment_id}": Case(Scope.COMMUNITY_WRITE, {"body": "x"}, another_owns="comment"),
+    "DELETE /api/comments/{comment_id}": Case(Scope.COMMUNITY_WRITE, another_owns="comment"),
+    "PUT /api/comments/{comment_id}/vote": Case(Scope.COMMUNITY_WRITE, {"value": "up"}),
+    "DELETE /api/comments/{comment_id}/vote": Case(Scope.COMMUNITY_WRITE),
 }
+BIG_IDS = {"token_id", "user_id", "tag_id", "content_id", "article_id", "comment_id"}
 OWNED = [route for route, case in ROUTES.items() if case.another_owns]
 
 
@@ -83,10 +127,24 @@ async def belongings(person: Person) -> dict[str, Any]:
     client = person.client
     photo = {"photo": ("x.jpg", jpeg((64, 64)), "image/jpeg")}
     analysis = (await client.post("/api/analyze/food", files=photo)).json()
+    content = (await client.post("/api/contents", json=LINK)).json()
+    file = {"file": ("x.json", b"[]", "application/json")}
+    article = (
+        await client.post("/api/articles", json={"title": "x", "body": "", "contentIds": [content["id"]]})
+    ).json()
+    comment = await client.post(f"/api/articles/{article['id']}/comments", json={"body": "x"})
     return {
+        "user": person.id,
+        "article": article["id"],
+        "comment": comment.json()["id"],
+        "import": (await client.post("/api/contents/import", files=file)).json()["id"],
+        "content": content["id"],
+        "tag": (await client.post("/api/tags", json={"tagname": "x"})).json()["id"],
         "food": (await client.post("/api/log/food", json={})).json()["id"],
         "exercise": (await client.post("/api/log/exercise", json={"exerciseType": "walk"})).json()["id"],
-        "token": (await client.post("/api/users/me/tokens", json={"name": "x", "scopes": ["diary:read"]})).json()["id"],
+        "api token": (await client.post("/api/users/me/tokens", json={"name": "x", "scopes": ["diary:read"]})).json()[
+            "id"
+        ],
         "session": (await client.get("/api/users/me/sessions")).json()[0]["id"],
         "photo": analysis["photoId"],
     }
@@ -96,9 +154,10 @@ def request_of(route: str, item: Any = "01920000-0000-7000-8000-000000000000") -
     """Return a request of this route, its id filled in."""
     method, path = route.split()
     before, _, after = path.partition("{")
-    if "token_id" in after and isinstance(item, str):
+    name, _, rest = after.partition("}")
+    if name in BIG_IDS and isinstance(item, str):
         item = 1
-    url = before + (str(item) if after else "")
+    url = before + (str(item) + rest if after else "")
     request = {"method": method, "url": url}
     case = ROUTES[route]
     return request if case.body is None else request | {"json": case.body}
@@ -136,7 +195,18 @@ async def test_another_persons_row_is_404(mina: Person, juno: Person, route: str
     assert allowed.status_code in {200, 204}, allowed.text
 
 
-@pytest.mark.parametrize("path", ["/api/log/food", "/api/log/food/today", "/api/log/exercise", "/api/analyses"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/log/food",
+        "/api/log/food/today",
+        "/api/log/exercise",
+        "/api/analyses",
+        "/api/tags",
+        "/api/contents",
+        "/api/imports",
+    ],
+)
 async def test_lists_hold_nothing_of_another(mina: Person, juno: Person, path: str) -> None:
     await belongings(juno)
     shown = (await mina.client.get(path)).json()

@@ -25,7 +25,8 @@ def upgrade() -> None:
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("topics", postgresql.ARRAY(sa.TEXT()), nullable=False),
-        sa.Column("topic_keys", postgresql.ARRAY(sa.TEXT()), nullable=False),
+        sa.Column("item_count", sa.Integer(), nullable=False),
+        sa.Column("thumbnails", postgresql.ARRAY(sa.TEXT()), nullable=False),
         sa.Column("up_count", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("down_count", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column(
@@ -42,13 +43,46 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_articles_user_id_users"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_articles")),
+        sa.UniqueConstraint(
+            "id",
+            "up_count",
+            "down_count",
+            "hot",
+            "shuffle",
+            name=op.f("uq_articles_id_up_count_down_count_hot_shuffle"),
+        ),
     )
     op.create_index("ix_articles_down_count_id", "articles", ["down_count", "id"], unique=False)
     op.create_index("ix_articles_hot_id", "articles", ["hot", "id"], unique=False)
     op.create_index("ix_articles_shuffle_id", "articles", ["shuffle", "id"], unique=False)
-    op.create_index("ix_articles_topic_keys", "articles", ["topic_keys"], unique=False, postgresql_using="gin")
     op.create_index("ix_articles_up_count_id", "articles", ["up_count", "id"], unique=False)
     op.create_index("ix_articles_user_id_id", "articles", ["user_id", "id"], unique=False)
+    op.create_table(
+        "article_topics",
+        sa.Column("topic_key", sa.Text(), nullable=False),
+        sa.Column("article_id", sa.BigInteger(), nullable=False),
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("up_count", sa.Integer(), nullable=False),
+        sa.Column("down_count", sa.Integer(), nullable=False),
+        sa.Column("hot", sa.Double(), nullable=False),
+        sa.Column("shuffle", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["article_id", "up_count", "down_count", "hot", "shuffle"],
+            ["articles.id", "articles.up_count", "articles.down_count", "articles.hot", "articles.shuffle"],
+            name="fk_article_topics_articles",
+            onupdate="CASCADE",
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("topic_key", "article_id", name=op.f("pk_article_topics")),
+    )
+    op.create_index("ix_article_topics_article_id", "article_topics", ["article_id"], unique=False)
+    for column in ("up_count", "down_count", "hot", "shuffle"):
+        op.create_index(
+            f"ix_article_topics_topic_key_{column}_article_id",
+            "article_topics",
+            ["topic_key", column, "article_id"],
+            unique=False,
+        )
     op.create_table(
         "article_downloads",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -151,9 +185,9 @@ def downgrade() -> None:
     op.drop_table("article_items")
     op.drop_index(op.f("ix_article_downloads_user_id"), table_name="article_downloads")
     op.drop_table("article_downloads")
+    op.drop_table("article_topics")
     op.drop_index("ix_articles_user_id_id", table_name="articles")
     op.drop_index("ix_articles_up_count_id", table_name="articles")
-    op.drop_index("ix_articles_topic_keys", table_name="articles", postgresql_using="gin")
     op.drop_index("ix_articles_shuffle_id", table_name="articles")
     op.drop_index("ix_articles_hot_id", table_name="articles")
     op.drop_index("ix_articles_down_count_id", table_name="articles")

@@ -4,12 +4,16 @@ A vote or a download outlives the account it came from, without its name, so tha
 """
 
 from sqlalchemy import (
+    BigInteger,
     Computed,
     Double,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     SmallInteger,
     UniqueConstraint,
+    bindparam,
+    exists,
     func,
     select,
     text,
@@ -25,6 +29,9 @@ HOT = "log(greatest(up_count + down_count, 1)) + extract(epoch FROM created_at A
 """Ten times the votes and downloads weigh as much as 12.5 hours: the order changes only when somebody votes, never by
 time passing, so that an index can hold it (the ranking that Reddit published in 2008)."""
 
+RANKED_BY = ("up_count", "down_count", "hot", "shuffle")
+"""What feeds are ordered by, beside the id."""
+
 
 class Article(Timestamped, Base):
     """A published list of links."""
@@ -36,9 +43,11 @@ class Article(Timestamped, Base):
     title: Mapped[str]
     body: Mapped[str]
     topics: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
-    """As the author wrote them."""
-    topic_keys: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
-    """As they are compared (`tags.names.tag_key`)."""
+    """As the author wrote them; `topic_rows` is how they are found."""
+    # Items never change, so that what a feed shows of them can stand here.
+    item_count: Mapped[int]
+    thumbnails: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
+    """Of the first items that have one."""
     up_count: Mapped[int] = mapped_column(server_default=text("0"))
     down_count: Mapped[int] = mapped_column(server_default=text("0"))
     """downloads"""
@@ -50,14 +59,57 @@ class Article(Timestamped, Base):
     items: Mapped[list["ArticleItem"]] = relationship(
         lazy="raise_on_sql", order_by="ArticleItem.position", passive_deletes=True
     )
+    topic_rows: Mapped[list["ArticleTopic"]] = relationship(
+        lazy="raise_on_sql", cascade="all, delete-orphan", passive_deletes=True
+    )
 
     __table_args__ = (
+        UniqueConstraint("id", *RANKED_BY),
         Index("ix_articles_user_id_id", "user_id", "id"),
         Index("ix_articles_hot_id", "hot", "id"),
         Index("ix_articles_up_count_id", "up_count", "id"),
         Index("ix_articles_down_count_id", "down_count", "id"),
         Index("ix_articles_shuffle_id", "shuffle", "id"),
-        Index("ix_articles_topic_keys", "topic_keys", postgresql_using="gin"),
+    )
+
+
+class ArticleTopic(Base):
+    """A topic of an article, with copies of what feeds are ordered by: each feed of a topic is a range of one index.
+
+    The database keeps the copies equal by itself, through the foreign key that they are part of.
+    """
+
+    __tablename__ = "article_topics"
+
+    topic_key: Mapped[str] = mapped_column(primary_key=True)
+    """As topics are compared (`tags.names.tag_key`)."""
+    article_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    topic: Mapped[str]
+    up_count: Mapped[int]
+    down_count: Mapped[int]
+    hot: Mapped[float] = mapped_column(Double)
+    shuffle: Mapped[float] = mapped_column(Double)
+
+    article: Mapped[Article] = relationship(
+        lazy="raise_on_sql",
+        viewonly=True,
+        primaryjoin=lambda: ArticleTopic.article_id == Article.id,
+        foreign_keys=lambda: ArticleTopic.article_id,
+    )
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["article_id", *RANKED_BY],
+            ["articles.id", *(f"articles.{column}" for column in RANKED_BY)],
+            name="fk_article_topics_articles",
+            onupdate="CASCADE",
+            ondelete="CASCADE",
+        ),
+        Index("ix_article_topics_article_id", "article_id"),
+        *(
+            Index(f"ix_article_topics_topic_key_{column}_article_id", "topic_key", column, "article_id")
+            for column in RANKED_BY
+        ),
     )
 
 
@@ -138,10 +190,28 @@ class CommentVote(Base):
     __table_args__ = (UniqueConstraint("comment_id", "user_id"),)
 
 
+# What follows is read by projections only: each is a sub-select a row, which no entity should pay for unasked.
+
 # Counted as it is read, and so always right, also after an account has gone with its comments.
 Article.comment_count = column_property(
-    select(func.count()).where(Comment.article_id == Article.id).scalar_subquery(), deferred=True, raiseload=True
+    select(func.count()).where(Comment.article_id == Article.id).correlate_except(Comment).scalar_subquery(),
+    deferred=True,
+    raiseload=True,
 )
-Article.item_count = column_property(
-    select(func.count()).where(ArticleItem.article_id == Article.id).scalar_subquery(), deferred=True, raiseload=True
+
+# Of whoever the statement's parameter `caller_id` names.
+CALLER_ID = bindparam("caller_id", type_=BigInteger)
+Article.voted = column_property(
+    exists()
+    .where(ArticleVote.article_id == Article.id, ArticleVote.user_id == CALLER_ID)
+    .correlate_except(ArticleVote),
+    deferred=True,
+    raiseload=True,
+)
+Article.downloaded = column_property(
+    exists()
+    .where(ArticleDownload.article_id == Article.id, ArticleDownload.user_id == CALLER_ID)
+    .correlate_except(ArticleDownload),
+    deferred=True,
+    raiseload=True,
 )
