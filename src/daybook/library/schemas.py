@@ -4,18 +4,30 @@ import datetime as dt
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AliasPath, Field, StringConstraints
+from pydantic import AfterValidator, AliasPath, Field, StringConstraints
 
+from daybook.errors import InvalidInput
+from daybook.library.urls import normalised
 from daybook.library.vocabulary import ContentType, ImportStatus
 from daybook.tags.schemas import TagName, TagNames
 from daybook.web.schema import STORABLE, Moment, Note, Schema
 
 MAX_BULK = 500
 
+
+def _of_the_web(url: str) -> str:
+    try:
+        normalised(url)
+    except InvalidInput as error:
+        raise ValueError(error.detail) from error
+    return url
+
+
 URL = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=2048),
     STORABLE,
+    AfterValidator(_of_the_web),
     Field(description="http or https.", examples=["https://www.example.com/kimchi-stew"]),
 ]
 Title = Annotated[
@@ -116,7 +128,7 @@ class BulkResults(Schema):
 class PreviewRequest(Schema):
     """A page to look at."""
 
-    url: URL
+    url: Annotated[str, StringConstraints(min_length=1, max_length=2048), Field(examples=["https://www.example.com/"])]
 
 
 class ContentPreview(Schema):

@@ -6,32 +6,37 @@ rather than refused; only a link without a usable address, or a field of the wro
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Literal
-from urllib.parse import urlsplit
 
 import orjson
+
+from daybook.errors import InvalidInput
+from daybook.library.urls import LONGEST_URL, normalised, parse_url
+from daybook.library.vocabulary import ContentType
 
 TITLE_LIMIT = 500
 DESCRIPTION_LIMIT = 2_000
 NOTE_LIMIT = 10_000
 BODY_LIMIT = 100_000
-URL_LIMIT = 2_048
 TAG_LIMIT = 50
 TAGS_LIMIT = 50
-"""Characters of each text and of one tag's name, and tags of one bookmark."""
+"""Characters of each text and of one tag's name, and tags of one bookmark: what the API takes."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _END = datetime(2200, 1, 1, tzinfo=UTC)
-_LONGEST_VIDEO = 2**31 - 1
+_LONGEST_VIDEO = 31_536_000
+_CONTENT_TYPES = {word.value: word for word in ContentType}
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_PIECE = re.compile(r"[\x00-\x7f]*+[^\x00-\x7f]{0,1000}")
+_LONGEST_PIECE = 1_000
+# With what still belongs to the last letter: accents, or the rest of a syllable.
+_PIECE = re.compile(
+    f"[\x00-\x7f]*+[^\x00-\x7f]{{0,{_LONGEST_PIECE}}}+[\u0300-\u036f\u1160-\u11ff\u3099\u309a]{{0,30}}+"
+)
 _LINE_BREAKS = re.compile(r"[\t\n\r]")
 _CONTROLS_AND_SPACE = "".join(map(chr, range(0x21)))
-_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{0,30}(?=:)")
 _WHOLE_NUMBER = re.compile(r"\s*+(\d{1,17})(?:\.\d*+)?\s*+", re.ASCII)
 
 
@@ -41,7 +46,7 @@ class Bookmark:
 
     url: str
     title: str
-    content_type: Literal["video", "post"] | None = None
+    content_type: ContentType | None = None
     """None where the file does not say."""
     description: str | None = None
     note: str | None = None
@@ -65,7 +70,7 @@ class Unreadable:
     reason: str
 
 
-class _Unusable(Exception):  # noqa: N818 - never leaves this module
+class _Unusable(Exception):
     """Why an entry is not a bookmark."""
 
 
@@ -124,6 +129,18 @@ def moment_of(number: str | None) -> str | None:
     return (_EPOCH + timedelta(microseconds=value * unit)).isoformat() if value else None
 
 
+def clean(text: str, limit: int) -> str:
+    """Return what of `text` can be stored, in NFC, cut to `limit` characters."""
+    if text.isascii():
+        return text.replace("\x00", "")[:limit]
+    text = _UNSTORABLE.sub("", text)[: limit * 4]  # decomposed, a character is four at most
+    if len(text) <= _LONGEST_PIECE or unicodedata.is_normalized("NFC", text):
+        return unicodedata.normalize("NFC", text)[:limit]
+    # Piece by piece, since CPython sorts a run of combining marks in quadratic time, and lets no other thread run:
+    # 100,000 of them take 20 seconds.
+    return _PIECE.sub(lambda piece: unicodedata.normalize("NFC", piece[0]), text)[:limit]
+
+
 def _parsed(rest: str) -> dict[str, object]:
     try:
         fields = orjson.loads(rest)
@@ -135,11 +152,11 @@ def _parsed(rest: str) -> dict[str, object]:
 
 
 def _bookmark(fields: Mapping[str, object], folders: Sequence[str]) -> Bookmark:
-    url = _web_address(_string(fields, "url"))
+    url = _web_address(fields, "url", normalised)  # saving needs this form of it
     title = _text(fields, "title", TITLE_LIMIT)
     return Bookmark(
         url=url,
-        title=title if title and not title.isspace() else _clean(url, TITLE_LIMIT),
+        title=title if title and not title.isspace() else clean(url, TITLE_LIMIT),
         content_type=_content_type(fields),
         description=_text(fields, "description", DESCRIPTION_LIMIT),
         note=_text(fields, "note", NOTE_LIMIT),
@@ -163,58 +180,34 @@ def _string(fields: Mapping[str, object], name: str) -> str | None:
 
 def _text(fields: Mapping[str, object], name: str, limit: int) -> str | None:
     value = _string(fields, name)
-    return value and _clean(value, limit)
+    return value and clean(value, limit)
 
 
-def _clean(text: str, limit: int) -> str:
-    """What of `text` can be stored, in NFC, cut to `limit` characters."""
-    if text.isascii():
-        return text.replace("\x00", "")[:limit]
-    text = _UNSTORABLE.sub("", text)[: limit * 4]  # decomposed, a character is four at most
-    # Piece by piece, since CPython sorts a run of combining marks in quadratic time without letting another thread
-    # run: 100,000 of them take 20 seconds. No word is as long as a piece.
-    return _PIECE.sub(lambda piece: unicodedata.normalize("NFC", piece[0]), text)[:limit]
-
-
-def _web_address(value: str | None) -> str:
-    """As browsers take an address from a page: without line breaks in it, and control characters around it.
-
-    It is not put into NFC: an address is what its server says it is.
-    """
-    url = _UNSTORABLE.sub("", _LINE_BREAKS.sub("", value or "")).strip(_CONTROLS_AND_SPACE)
+def _web_address(fields: Mapping[str, object], name: str, check: Callable[[str], object]) -> str:
+    """The address, without line breaks in it and blanks around it, as browsers take one from a page."""
+    value = _LINE_BREAKS.sub("", _string(fields, name) or "")
+    url = clean(value.strip(_CONTROLS_AND_SPACE), LONGEST_URL + 1)
     if not url:
         raise _Unusable("There is no address.")
-    if len(url) > URL_LIMIT:
-        raise _Unusable(f"The address is longer than {URL_LIMIT} characters.")
-    scheme = _SCHEME.match(url)
-    if scheme and scheme[0].lower() not in {"http", "https"}:
-        raise _Unusable(f"{scheme[0]}: is not an address of the web; only http and https are kept.")
     try:
-        parts = urlsplit(url)
-        usable = scheme and parts.hostname and not re.search(r"\s", parts.netloc) and parts.port != 0
-    except ValueError:  # brackets without an IPv6 address between them, a port past 65535
-        usable = False
-    if not usable:
-        raise _Unusable("The address is not one of the web.")
+        check(url)
+    except InvalidInput as refused:
+        raise _Unusable(refused.detail) from None
     return url
 
 
 def _picture(fields: Mapping[str, object], name: str) -> str | None:
     # Browsers put the picture itself there (data:), or an address that only they know: both are left out.
+    if not fields.get(name):
+        return None
     try:
-        return _web_address(_string(fields, name))
+        return _web_address(fields, name, parse_url)
     except _Unusable:
         return None
 
 
-def _content_type(fields: Mapping[str, object]) -> Literal["video", "post"] | None:
-    match (_string(fields, "contentType") or "").lower():
-        case "video":
-            return "video"
-        case "post":
-            return "post"
-        case _:
-            return None
+def _content_type(fields: Mapping[str, object]) -> ContentType | None:
+    return _CONTENT_TYPES.get((_string(fields, "contentType") or "").lower())
 
 
 def _flag(fields: Mapping[str, object], name: str) -> bool:
@@ -236,17 +229,17 @@ def _seconds(fields: Mapping[str, object], name: str) -> int | None:
 def _names(fields: Mapping[str, object]) -> Iterable[str]:
     tags = fields.get("tags") or []
     if not isinstance(tags, list):
-        raise _Unusable("tags is not a list.")
+        raise _Unusable("tags is not a list of names.")
     for tag in tags:
         name = tag.get("tagname") if isinstance(tag, dict) else tag
         if not isinstance(name, str):
-            raise _Unusable("A tag is not a name.")
+            raise _Unusable("tags is not a list of names.")
         yield name
 
 
 def _tags(names: Iterable[str]) -> tuple[str, ...]:
     # Cut, a name may end in a space again.
-    cleaned = (_clean(name.strip(), TAG_LIMIT).strip() for name in names)
+    cleaned = (clean(name.strip(), TAG_LIMIT).strip() for name in names)
     return tuple(dict.fromkeys(name for name in cleaned if name))[:TAGS_LIMIT]
 
 

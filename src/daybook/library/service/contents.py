@@ -10,10 +10,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from daybook.accounts.caller import Caller
+from daybook.database.driver import Reader
 from daybook.database.engine import Database
 from daybook.database.projection import KeysetPage
-from daybook.database.reader import Reader
-from daybook.errors import InvalidInput
 from daybook.library import queries
 from daybook.library.errors import ContentNotFound, URLTaken
 from daybook.library.models import Content, PostMetadata, VideoMetadata
@@ -125,16 +124,10 @@ def _checked(sent: BulkCreate) -> tuple[dict[int, NewContent], list[BulkResult]]
     invalid: list[BulkResult] = []
     for index, item in enumerate(sent.contents):
         try:
-            new = ContentCreate.model_validate(item)
-            normalised(new.url)
+            good[index] = _new_content(ContentCreate.model_validate(item))
         except ValidationError as error:
             problems = [{"loc": list(one["loc"]), "message": one["msg"]} for one in error.errors()]
-        except InvalidInput as error:
-            problems = [{"loc": ["url"], "message": error.detail}]
-        else:
-            good[index] = _new_content(new)
-            continue
-        invalid.append(BulkResult(index=index, status="invalid", errors=problems))
+            invalid.append(BulkResult(index=index, status="invalid", errors=problems))
     return good, invalid
 
 

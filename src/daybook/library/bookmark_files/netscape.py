@@ -1,0 +1,212 @@
+"""Netscape bookmark HTML: what every browser, Pinboard and many others export; and Pocket's older HTML.
+
+The format has no standard. Microsoft's "Netscape Bookmark File Format" page describes what Internet Explorer wrote;
+the rest is what exporters do: `<DT>`, `<DD>` and `<p>` are never closed, folders are an `<H3>` before a `<DL>`.
+"""
+
+import html
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from daybook.library.bookmark_files.decoding import text_of
+from daybook.library.bookmark_files.markup import Tag, markup, unescape
+from daybook.library.bookmark_files.record import (
+    TAG_LIMIT,
+    TAGS_LIMIT,
+    Bookmark,
+    Unreadable,
+    clean,
+    entry,
+    moment_of,
+    rest_of,
+)
+
+_REST = "data-daybook"
+
+_ROOT_ATTRIBUTES = ("personal_toolbar_folder", "unfiled_bookmarks_folder")
+_ROOT_NAMES = frozenset({
+    "bookmarks", "bookmarks bar", "bookmarks toolbar", "bookmarks menu", "other bookmarks", "mobile bookmarks",
+    "favorites", "favorites bar", "other favorites", "mobile favorites",
+    "favourites", "favourites bar", "other favourites", "mobile favourites",
+    "북마크", "북마크바", "북마크 바", "북마크 도구 모음", "북마크 메뉴", "기타 북마크", "모바일 북마크",
+    "즐겨찾기", "즐겨찾기 모음", "즐겨찾기바", "즐겨찾기 바", "기타 즐겨찾기", "모바일 즐겨찾기",
+    "책갈피", "책갈피 막대", "책갈피 메뉴",
+})  # fmt: skip
+"""The folders that browsers have and nobody made, in the languages of our users: they say nothing of what is in them.
+Only Chrome and Firefox mark theirs, and not all of them; so a name counts at the top level, and nowhere else."""
+
+_TEXT_LIMIT = 32_768
+"""Characters of a title, description or folder's name that are looked at: more than the longest takes, escaped."""
+
+_DEEPEST = 1_000
+"""Lists within lists that are told apart."""
+
+_BEGINNINGS = frozenset({"a", "dl", "dt", "h3", "hr", "li"})
+"""What can follow a bookmark, and so ends it."""
+_ENDINGS = frozenset({"a", "dd", "dt", "h3", "li"})
+"""The closing tags after which text belongs to nothing."""
+
+
+def read(file: BinaryIO) -> Iterator[Bookmark | Unreadable]:
+    """Yield the bookmarks of `file` in their order, tagged with the folders around them."""
+    outline = _Outline()
+    for token in markup(text_of(file)):
+        match token:
+            case Tag():
+                ended = outline.closed(token) if token.closing else outline.opened(token)
+                if ended:
+                    yield ended
+            case str():
+                outline.text(token)
+            case Unreadable():
+                yield token
+    ended = outline.finish()
+    if ended:
+        yield ended
+
+
+class NetscapeWriter:
+    """Writes what other programs read, and for Daybook the rest, in an attribute that they pass over."""
+
+    media_type = "text/html; charset=utf-8"
+    filename = "bookmarks.html"
+
+    def head(self) -> bytes:
+        """Return the beginning of the file."""
+        return (
+            b"<!DOCTYPE NETSCAPE-Bookmark-file-1>\n"
+            b'<META HTTP-EQUIV="Content-Type" CONTENT="text/html; charset=UTF-8">\n'
+            b"<TITLE>Bookmarks</TITLE>\n<H1>Bookmarks</H1>\n<DL><p>\n"
+        )
+
+    def items(self, batch: Sequence[Bookmark]) -> bytes:
+        """Return the entries of `batch`."""
+        return "".join(map(_written, batch)).encode()
+
+    def tail(self) -> bytes:
+        """Return the end of the file."""
+        return b"</DL><p>\n"
+
+
+def _fields(attributes: dict[str, str], title: str, description: str) -> dict[str, object]:
+    """What the format's own parts say, under the names of record.fields_of."""
+    tags = attributes.get("tags")
+    return {
+        "url": attributes.get("href"),
+        "title": " ".join(title.split()),
+        "description": description.strip() or None,
+        "favicon": attributes.get("icon_uri") or attributes.get("icon"),
+        "tags": tags.split(",") if tags else [],
+        "createdAt": moment_of(attributes.get("add_date") or attributes.get("time_added")),
+    }
+
+
+def _written(record: Bookmark) -> str:
+    # Chrome reads line by line, so a title must not hold a line break; what is lost by that is in the rest.
+    title = " ".join(record.title.split())
+    description = (record.description or "").strip()
+    attributes = {
+        "href": record.url,
+        "add_date": str(int(record.created_at.timestamp())) if record.created_at else "",
+        "tags": ",".join(tag for tag in record.tags if "," not in tag),
+        "icon_uri": record.favicon or "",
+    }
+    listed = "".join(f' {name.upper()}="{html.escape(value)}"' for name, value in attributes.items() if value)
+    if rest := rest_of(record, _fields(attributes, title, description)):
+        # In apostrophes, since JSON is full of quotation marks.
+        escaped = html.escape(rest, quote=False).replace("'", "&#39;")
+        listed += f" {_REST.upper()}='{escaped}'"
+    shown = f"<DT><A{listed}>{html.escape(title)}</A>\n"
+    return f"{shown}<DD>{html.escape(description)}\n" if description else shown
+
+
+@dataclass(slots=True)
+class _Text:
+    value: str = ""
+
+    def add(self, text: str) -> None:
+        if len(self.value) < _TEXT_LIMIT:
+            self.value += text
+
+
+@dataclass(slots=True)
+class _Entry:
+    line: int
+    attributes: dict[str, str]
+    title: _Text = field(default_factory=_Text)
+    description: _Text = field(default_factory=_Text)
+
+
+@dataclass(slots=True)
+class _Folder:
+    attributes: dict[str, str]
+    name: _Text = field(default_factory=_Text)
+
+
+class _Outline:
+    """Where in the file the reader is: the folders around it, and the entry that is not at its end yet."""
+
+    def __init__(self) -> None:
+        self._folders: list[tuple[str, ...]] = [()]  # of each open list, the names of all folders it is in
+        self._folder: _Folder | None = None  # whose list is about to begin
+        self._entry: _Entry | None = None
+        self._into: _Text | None = None  # what a text is part of
+
+    def opened(self, tag: Tag) -> Bookmark | Unreadable | None:
+        """Take a start tag, and return the entry that ends with it, if one does."""
+        ended = self.finish() if tag.name in _BEGINNINGS else None
+        match tag.name:
+            case "a":
+                self._entry = _Entry(tag.line, tag.attributes())
+                self._into = self._entry.title
+            case "h3":
+                self._folder = _Folder(tag.attributes())
+                self._into = self._folder.name
+            case "dd":
+                self._into = self._entry.description if self._entry else None  # a folder's is left out
+            case "dl" if len(self._folders) < _DEEPEST:
+                self._folders.append(self._inside(self._folder))
+                self._folder = None
+            case "br":
+                self.text("\n")
+        return ended
+
+    def closed(self, tag: Tag) -> Bookmark | Unreadable | None:
+        """Take an end tag, and return the entry that ends with it, if one does."""
+        if tag.name in _ENDINGS:
+            self._into = None
+        elif tag.name == "dl":
+            ended = self.finish()
+            if len(self._folders) > 1:
+                self._folders.pop()
+            return ended
+        return None
+
+    def text(self, text: str) -> None:
+        """Take a text: part of the title, description or name that is open, if one is."""
+        if self._into:
+            self._into.add(unescape(text[:_TEXT_LIMIT]))
+
+    def finish(self) -> Bookmark | Unreadable | None:
+        """Return the entry that is open, if one is."""
+        self._into = None
+        if (found := self._entry) is None:
+            return None
+        self._entry = None
+        fields = _fields(found.attributes, found.title.value, found.description.value)
+        rest = found.attributes.get(_REST)
+        return entry(f"line {found.line}", fields, rest=rest, folders=self._folders[-1])
+
+    def _inside(self, folder: _Folder | None) -> tuple[str, ...]:
+        around = self._folders[-1]
+        if (
+            folder is None
+            or len(around) == TAGS_LIMIT
+            or any(folder.attributes.get(name) == "true" for name in _ROOT_ATTRIBUTES)
+        ):
+            return around
+        name = clean(" ".join(folder.name.value.split()), TAG_LIMIT)
+        if not around and name.casefold() in _ROOT_NAMES:
+            return around
+        return (*around, name)

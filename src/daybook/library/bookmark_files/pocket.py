@@ -1,0 +1,143 @@
+"""Pocket's CSV: `title,url,time_added,tags,status`, tags joined by `|`, times in Unix seconds.
+
+A cell is written as it is, also where it begins with `=`: a spreadsheet that opens the file may take it for a
+formula, but guarding against that would change the text, and the file is there to be read back.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from typing import BinaryIO
+
+from daybook.library.bookmark_files.decoding import ENTRY_LIMIT, text_of
+from daybook.library.bookmark_files.record import Bookmark, Unreadable, entry, moment_of, rest_of
+from daybook.library.errors import ImportUnreadable
+
+_REST = "daybook"
+_COLUMNS = ("title", "url", "time_added", "tags", "status", _REST)
+
+# A cell's default limit is 131,072 characters, and can only be set for the whole process. Nothing else in Daybook
+# reads CSV; what one row may take is bounded below.
+csv.field_size_limit(ENTRY_LIMIT)
+
+
+def read(file: BinaryIO) -> Iterator[Bookmark | Unreadable]:
+    """Yield the bookmarks of `file` in their order. Columns are found by name; all but `url` may be missing.
+
+    Raises ImportUnreadable when the first row has no column `url`.
+    """
+    columns: dict[str, int] = {}
+    for row in _rows(text_of(file)):
+        if isinstance(row, Unreadable):
+            yield row
+        elif columns:
+            place, cells = row
+            told = {name: cells[at] for name, at in columns.items() if at < len(cells)}
+            yield entry(place, _fields(told), rest=told.get(_REST))
+        else:
+            columns = columns_of(row[1])
+    if not columns:
+        raise ImportUnreadable("There is no row in this CSV file.")
+
+
+def columns_of(names: Sequence[str]) -> dict[str, int]:
+    """Return where each column is, from the first row. Raises ImportUnreadable when `url` is not among them."""
+    columns = {name.strip().lower(): at for at, name in enumerate(names)}
+    if "url" not in columns:
+        raise ImportUnreadable("The first line of a CSV file must name its columns, and `url` must be one of them.")
+    return columns
+
+
+class PocketWriter:
+    """Writes Pocket's columns, and for Daybook the rest, in one more."""
+
+    media_type = "text/csv; charset=utf-8"
+    filename = "bookmarks.csv"
+
+    def head(self) -> bytes:
+        """Return the row that names the columns."""
+        return _csv([_COLUMNS])
+
+    def items(self, batch: Sequence[Bookmark]) -> bytes:
+        """Return a row for each bookmark of `batch`."""
+        return _csv(map(_written, batch))
+
+    def tail(self) -> bytes:
+        """Return the end of the file, which has none of its own."""
+        return b""
+
+
+def _fields(cells: dict[str, str]) -> dict[str, object]:
+    """What the format's own columns say, under the names of record.fields_of."""
+    tags = cells.get("tags")
+    return {
+        "url": cells.get("url"),
+        "title": cells.get("title"),
+        "tags": tags.split("|") if tags else [],
+        "createdAt": moment_of(cells.get("time_added")),
+    }
+
+
+def _written(record: Bookmark) -> list[str]:
+    cells = {
+        "title": record.title,
+        "url": record.url,
+        "time_added": str(int(record.created_at.timestamp())) if record.created_at else "",
+        "tags": "|".join(tag for tag in record.tags if "|" not in tag),
+        "status": "unread",
+    }
+    return [*cells.values(), rest_of(record, _fields(cells))]
+
+
+def _csv(rows: Iterable[Sequence[str]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
+
+
+class _Lines(Iterator[str]):
+    """The lines of a file, for csv.reader, which takes as many as one row needs: an unclosed quotation mark would
+    make it take them all. `room` is how many characters it may still take; past them, csv.Error is raised."""
+
+    def __init__(self, pieces: Iterable[str]) -> None:
+        self._lines = _lines(pieces)
+        self.read = 0
+        self.room = 0
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self.read += 1
+        self.room -= len(line)
+        if self.room < 0:
+            raise csv.Error
+        return line
+
+
+def _lines(pieces: Iterable[str]) -> Iterator[str]:
+    # Not str.splitlines, nor a file's own lines: they end at characters that are part of a text in CSV.
+    pending = ""
+    for piece in pieces:
+        *lines, pending = (pending + piece).split("\n")
+        yield from (f"{line}\n" for line in lines)
+        if len(pending) > ENTRY_LIMIT:
+            yield pending
+            pending = ""
+    if pending:
+        yield pending
+
+
+def _rows(pieces: Iterable[str]) -> Iterator[tuple[str, list[str]] | Unreadable]:
+    """Yield the rows that are not blank, each with its place."""
+    lines = _Lines(pieces)
+    reader = csv.reader(lines)
+    while True:
+        place, lines.room = f"line {lines.read + 1}", ENTRY_LIMIT
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            yield Unreadable(place, "The row that begins here is not CSV, or does not end.")
+        else:
+            if row:
+                yield place, row
