@@ -37,11 +37,13 @@ def moment(column: str) -> str:
 FOOD_LOG = f"""
     SELECT f.id, u.user_key AS "userKey", f.meal_type AS "mealType", f.is_healthy AS "isHealthy",
            f.estimated_calories AS "estimatedCalories", f.date, f.note, f.photo_id AS "photoId",
-           f.analysis_id AS "analysisId",
+           f.analysis_id AS "analysisId", f.content_id AS "contentId",
            ARRAY(SELECT one FROM (
                SELECT i.name, i.color, i.grams, i.calories FROM food_ingredients i
                WHERE i.food_log_id = f.id ORDER BY i.position
            ) one) AS ingredients,
+           ARRAY(SELECT t.tagname FROM food_log_tag ft JOIN tags t ON t.id = ft.tag_id
+                 WHERE ft.food_log_id = f.id ORDER BY t.tagname) AS tags,
            {moment("f.created_at")} AS "createdAt", {moment("f.updated_at")} AS "updatedAt"
     FROM food_logs f JOIN users u ON u.id = f.user_id WHERE f.user_id = $1
 """

@@ -11,7 +11,19 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, FastAPI
-from sqlalchemy import BigInteger, DateTime, Double, ForeignKey, Select, Text, func, make_url, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Double,
+    ForeignKey,
+    Select,
+    Table,
+    Text,
+    func,
+    make_url,
+    select,
+)
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -52,12 +64,35 @@ class FoodLog(Base):
     note: Mapped[str | None]
     photo_id: Mapped[UUID | None]
     analysis_id: Mapped[UUID | None]
+    content_id: Mapped[int | None]
     created_at: Mapped[dt.datetime]
     updated_at: Mapped[dt.datetime]
     user: Mapped[User] = relationship(back_populates="logs", lazy="joined")
     ingredients: Mapped[list["FoodIngredient"]] = relationship(
         back_populates="log", lazy="joined", order_by="FoodIngredient.position"
     )
+    tags: Mapped[list["Tag"]] = relationship(lazy="joined", secondary="food_log_tag", order_by="Tag.tagname")
+
+    @property
+    def tag_names(self) -> list[str]:
+        """The names of its tags."""
+        return [tag.tagname for tag in self.tags]
+
+
+food_log_tag = Table(
+    "food_log_tag",
+    Base.metadata,
+    Column("food_log_id", ForeignKey("food_logs.id"), primary_key=True),
+    Column("tag_id", ForeignKey("tags.id"), primary_key=True),
+)
+
+
+class Tag(Base):
+    """A tag."""
+
+    __tablename__ = "tags"
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    tagname: Mapped[str]
 
 
 class FoodIngredient(Base):

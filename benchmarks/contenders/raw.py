@@ -27,7 +27,9 @@ from daybook.web.page import encode_cursor
 
 SELECT = """
     SELECT f.id, u.user_key, f.meal_type, f.is_healthy, f.estimated_calories, f.date, f.note, f.photo_id,
-           f.analysis_id, f.created_at, f.updated_at,
+           f.analysis_id, f.content_id, f.created_at, f.updated_at,
+           (SELECT json_agg(t.tagname ORDER BY t.tagname) FROM food_log_tag ft JOIN tags t ON t.id = ft.tag_id
+            WHERE ft.food_log_id = f.id) AS tags,
            (SELECT json_agg(json_build_object(
                        'name', i.name, 'color', i.color, 'grams', i.grams, 'calories', i.calories
                    ) ORDER BY i.position)
@@ -91,7 +93,9 @@ def food_log(row: Any) -> FoodLogRead:
         note=row["note"],
         photo_id=row["photo_id"],
         analysis_id=row["analysis_id"],
+        content_id=row["content_id"],
         ingredients=json.loads(row["ingredients"]) if row["ingredients"] else [],
+        tags=json.loads(row["tags"]) if row["tags"] else [],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
     )

@@ -49,7 +49,9 @@ class FoodLogRead(Body):
     note: str | None
     photo_id: UUID | None
     analysis_id: UUID | None
+    content_id: int | None
     ingredients: list[Ingredient]
+    tags: Annotated[list[str], Field(validation_alias=AliasPath("tag_names"))]
     created_at: dt.datetime
     updated_at: dt.datetime
 

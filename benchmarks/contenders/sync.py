@@ -53,7 +53,7 @@ def logs_of(user_id: int) -> Select[FoodLog]:
     return (
         select(FoodLog)
         .where(FoodLog.user_id == user_id)
-        .options(joinedload(FoodLog.user), selectinload(FoodLog.ingredients))
+        .options(joinedload(FoodLog.user), selectinload(FoodLog.ingredients), selectinload(FoodLog.tags))
     )
 
 
@@ -130,7 +130,7 @@ def popular(_caller: CurrentUser, session: ASession, feed: Literal["popular"], l
     """The articles that most have downloaded."""
     most = (
         select(Article)
-        .options(joinedload(Article.author), undefer(Article.comment_count))
+        .options(joinedload(Article.author), undefer(Article.comment_count))  # type: ignore[attr-defined]  # mapped after its class
         .order_by(Article.down_count.desc(), Article.id.desc())
         .limit(limit + 1)
     )

@@ -308,7 +308,7 @@ async def test_lists_take_as_many_statements_for_twice_the_rows(mina: Person) ->
     tag_id = (await mina.client.get("/api/tags")).json()["items"][0]["id"]
     paths = {
         "/api/contents": 1,
-        "/api/contents?q=page&tag=요리&type=video&bookmark=true": 1,
+        "/api/contents?q=page&tag=요리&type=video&bookmark=true": 2,
         f"/api/contents/user/{mina.id}/all": 1,
         f"/api/contents/bookmarks/user/{mina.id}": 1,
         f"/api/tags/{tag_id}/contents/all": 1,

@@ -7,6 +7,7 @@ from sqlalchemy import BigInteger, ColumnElement, SQLColumnExpression, Text, bin
 from daybook.database.projection import Projection
 from daybook.library.models import Content, Import
 from daybook.library.schemas import ContentRead, ImportRead
+from daybook.library.search import INDEXED, OWNED, SCANNED
 from daybook.tags.models import ContentTag, Tag
 
 USER_ID = bindparam("user_id", type_=BigInteger)
@@ -16,22 +17,21 @@ CONTENT = Projection(ContentRead, Content, where=[Content.user_id == USER_ID, Co
 CONTENT_AT = Projection(
     ContentRead, Content, where=[Content.user_id == USER_ID, Content.url_key == bindparam("url_key")]
 )
+NARROWED: list[ColumnElement[bool]] = [
+    Content.content_type == bindparam("content_type"),
+    Content.bookmark == bindparam("bookmark"),
+    Content.saved_on >= bindparam("first"),
+    Content.saved_on <= bindparam("last"),
+    exists()
+    .where(ContentTag.content_id == Content.id, ContentTag.tag_id == Tag.id)
+    .where(Tag.user_id == Content.user_id, Tag.tag_key == bindparam("tag_key", type_=Text)),
+]
 CONTENTS = Projection(
-    ContentRead,
-    Content,
-    where=[Content.user_id == USER_ID],
-    optional=[
-        Content.content_type == bindparam("content_type"),
-        Content.bookmark == bindparam("bookmark"),
-        Content.saved_on >= bindparam("first"),
-        Content.saved_on <= bindparam("last"),
-        exists()
-        .where(ContentTag.content_id == Content.id, ContentTag.tag_id == Tag.id)
-        .where(Tag.user_id == Content.user_id, Tag.tag_key == bindparam("tag_key", type_=Text)),
-    ],
-    order_by=NEWEST,
+    ContentRead, Content, where=[Content.user_id == USER_ID], optional=[*NARROWED, *SCANNED], order_by=NEWEST
 )
-"""Of `user_id`, the newest first; each of the other criteria holds when its parameter is given."""
+"""Of `user_id`, the newest first; each of the other criteria holds when its parameters are given."""
+FOUND = Projection(ContentRead, Content, where=[OWNED], optional=[*NARROWED, *INDEXED, *SCANNED], order_by=NEWEST)
+"""The same, where the words that are looked for are few people's and the index on them leads to the contents."""
 BOOKMARKED: ColumnElement[bool] = Content.bookmark.expression
 """Written as in the index of bookmarks, which a comparison with a parameter would not find."""
 BOOKMARKS = Projection(ContentRead, Content, where=[Content.user_id == USER_ID, BOOKMARKED], order_by=NEWEST)

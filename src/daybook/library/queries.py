@@ -10,12 +10,9 @@ from sqlalchemy import (
     Boolean,
     Date,
     DateTime,
-    Delete,
-    Insert,
     Integer,
     Select,
     Text,
-    and_,
     any_,
     bindparam,
     column,
@@ -34,7 +31,7 @@ from sqlalchemy.sql.dml import ReturningDelete, ReturningUpdate
 from daybook.accounts.models import User
 from daybook.accounts.queries import local_day
 from daybook.library.models import Content, PostMetadata, VideoMetadata
-from daybook.tags.models import ContentTag, Tag
+from daybook.tags.models import ContentTag
 from daybook.tags.queries import ensured_tags
 
 OWNER = bindparam("user_id", type_=BigInteger)
@@ -127,22 +124,6 @@ def contents_by_url(user_id: int, url_keys: Sequence[str]) -> Select[int, str]:
     return select(Content.id, Content.url_key).where(
         Content.user_id == user_id, Content.url_key == func.any(literal(list(url_keys), ARRAY(Text)))
     )
-
-
-def add_tags(user_id: int, content_ids: Sequence[int], tag_keys: Sequence[str]) -> Insert:
-    """Give contents tags of the owner's that they may have already. The two are pairs, and sorted."""
-    arrays = literal(list(content_ids), ARRAY(BigInteger)), literal(list(tag_keys), ARRAY(Text))
-    pairs = func.unnest(*arrays).table_valued("content_id", "tag_key").render_derived()
-    tagged = select(pairs.c.content_id, Tag.id, Tag.user_id).join_from(
-        pairs, Tag, and_(Tag.tag_key == pairs.c.tag_key, Tag.user_id == user_id)
-    )
-    columns = ["content_id", "tag_id", "user_id"]
-    return pg_insert(ContentTag).from_select(columns, tagged).on_conflict_do_nothing()
-
-
-def remove_tags(user_id: int, content_id: int) -> Delete:
-    """Take all tags from a content."""
-    return delete(ContentTag).where(ContentTag.user_id == user_id, ContentTag.content_id == content_id)
 
 
 def content_for_update(user_id: int, content_id: int) -> Select[Content]:

@@ -1,14 +1,18 @@
 """The statements of tags. Each takes the owner as a required argument."""
 
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
     CTE,
     BigInteger,
+    Delete,
     Insert,
     Select,
     Text,
+    and_,
     bindparam,
     delete,
     func,
@@ -24,13 +28,13 @@ from daybook.tags.models import ContentTag, FoodLogTag, Tag
 
 
 def ensured_tags() -> CTE:
-    """Find or make the tags of `user_id` with these `keys`; new ones are called and colored as in `names`, `colors`.
+    """Find or make the tags of `user_id` with these `tag_keys`; `tag_names` and `tag_colors` are for new ones.
 
     Rows of id, key and whether it was made. The keys are to be distinct, and sorted so that of two transactions that
     make the same tags neither waits for one that waits for it.
     """
     owner = bindparam("user_id", type_=BigInteger)
-    arrays = {"keys": Text, "names": Text, "colors": BigInteger}
+    arrays = {"tag_keys": Text, "tag_names": Text, "tag_colors": BigInteger}
     given = (
         func.unnest(*(bindparam(name, type_=ARRAY(kind)) for name, kind in arrays.items()))
         .table_valued("tag_key", "tagname", "color")
@@ -75,6 +79,24 @@ def tag_exists(user_id: int, tag_id: int) -> Select[int]:
 def delete_tag(user_id: int, tag_id: int) -> ReturningDelete[int]:
     """Delete a tag, and from whatever has it; its id, or no row."""
     return delete(Tag).where(Tag.user_id == user_id, Tag.id == tag_id).returning(Tag.id)
+
+
+def remove_tags(link: type[ContentTag | FoodLogTag], user_id: int, item_id: int | UUID) -> Delete:
+    """Take all tags from something."""
+    return delete(link).where(link.user_id == user_id, link.__table__.c[0] == item_id)
+
+
+def add_tags(
+    link: type[ContentTag | FoodLogTag], user_id: int, item_ids: Sequence[int | UUID], tag_keys: Sequence[str]
+) -> Insert:
+    """Give things tags of the owner's that they may have already. The two are pairs, and sorted."""
+    item = link.__table__.c[0]
+    arrays = literal(list(item_ids), ARRAY(item.type)), literal(list(tag_keys), ARRAY(Text))
+    pairs = func.unnest(*arrays).table_valued(item.name, "tag_key").render_derived()
+    tagged = select(pairs.c[item.name], Tag.id, Tag.user_id).join_from(
+        pairs, Tag, and_(Tag.tag_key == pairs.c.tag_key, Tag.user_id == user_id)
+    )
+    return pg_insert(link).from_select([item.name, "tag_id", "user_id"], tagged).on_conflict_do_nothing()
 
 
 def copy_links(link: type[ContentTag | FoodLogTag], user_id: int, tag_id: int, into: int) -> Insert:

@@ -1,16 +1,17 @@
 """The rules of tags."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
+from uuid import UUID
 
 from pydantic import TypeAdapter
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from daybook.accounts.caller import Caller
+from daybook.database.driver import Reader
 from daybook.database.engine import Database
 from daybook.database.projection import KeysetPage
-from daybook.database.reader import Reader
 from daybook.errors import InvalidInput, NotFound
 from daybook.tags import queries
 from daybook.tags.errors import TagNameTaken, TagNotFound
@@ -35,15 +36,26 @@ def wanted(names: Iterable[str], color: int | None = None) -> dict[str, Any]:
         spelled.setdefault(tag_key(name), name)
     keys = sorted(spelled)
     return {
-        "keys": keys,
-        "names": [spelled[key] for key in keys],
-        "colors": [default_color(key) if color is None else color for key in keys],
+        "tag_keys": keys,
+        "tag_names": [spelled[key] for key in keys],
+        "tag_colors": [default_color(key) if color is None else color for key in keys],
     }
 
 
-async def ensure(session: AsyncSession, caller: Caller, names: Iterable[str]) -> None:
-    """Make those of these tags that the caller does not have."""
-    await session.execute(queries.ENSURE_TAGS, {"user_id": caller.user_id, **wanted(names)})
+async def replace(
+    session: AsyncSession,
+    caller: Caller,
+    link: type[ContentTag | FoodLogTag],
+    item_id: int | UUID,
+    names: Sequence[str],
+) -> None:
+    """Give something of the caller's these tags and no others; those that are new are made."""
+    await session.execute(queries.remove_tags(link, caller.user_id, item_id))
+    if names:
+        tags = wanted(names)
+        await session.execute(queries.ENSURE_TAGS, {"user_id": caller.user_id, **tags})
+        keys = tags["tag_keys"]
+        await session.execute(queries.add_tags(link, caller.user_id, [item_id] * len(keys), keys))
 
 
 def require_own(caller: Caller, user_id: int) -> None:

@@ -20,7 +20,7 @@ from daybook.web.session import sql_budget
 router = APIRouter(tags=["library"])
 
 
-@router.get("/contents", response_model=Page[ContentRead], responses=problems(), openapi_extra=sql_budget(1))
+@router.get("/contents", response_model=Page[ContentRead], responses=problems(), openapi_extra=sql_budget(2))
 async def list_contents(
     access: LibraryAccess,
     q: Annotated[

@@ -16,13 +16,15 @@ from daybook.database.projection import KeysetPage
 from daybook.library import queries
 from daybook.library.errors import ContentNotFound, URLTaken
 from daybook.library.models import Content, PostMetadata, VideoMetadata
-from daybook.library.projections import BOOKMARKS, CONTENT, CONTENT_AT, CONTENTS, CONTENTS_OF_TAG
+from daybook.library.projections import BOOKMARKS, CONTENT, CONTENT_AT, CONTENTS, CONTENTS_OF_TAG, FOUND
 from daybook.library.schemas import BulkCreate, BulkResult, BulkResults, ContentCreate, ContentUpdate
-from daybook.library.search import index_terms, parse, search_text
-from daybook.library.service.saving import NewContent, Saved, save_all, tag_content
+from daybook.library.search import by_index, index_terms, parse, search_text
+from daybook.library.service.saving import NewContent, Saved, save_all
 from daybook.library.urls import normalised
 from daybook.library.vocabulary import ContentType
+from daybook.tags import service as tags
 from daybook.tags.errors import TagNotFound
+from daybook.tags.models import ContentTag
 from daybook.tags.names import tag_key
 from daybook.tags.queries import tag_exists
 from daybook.web.page import decode_cursor
@@ -61,9 +63,12 @@ async def read_some(
     first: dt.date | None = None,
     last: dt.date | None = None,
 ) -> KeysetPage:
-    """Return the caller's contents that are all of this, the newest first."""
+    """Return the caller's contents that are all of this, the newest first. A search takes one statement more."""
     after = decode_cursor(cursor, NEWEST_KEY) if cursor else None
-    return await CONTENTS.page(
+    query = parse(caller.user_id, search) if search else None
+    indexed = query is not None and await by_index(reader, query)
+    projection = FOUND if indexed else CONTENTS
+    return await projection.page(
         reader,
         limit=limit,
         after=after,
@@ -73,7 +78,7 @@ async def read_some(
         bookmark=bookmark,
         first=first,
         last=last,
-        **(parse(caller.user_id, search).parameters() if search else {}),
+        **(query.parameters(by_index=indexed) if query else {}),
     )
 
 
@@ -155,8 +160,7 @@ async def change(database: Database, caller: Caller, content_id: int, wanted: Co
         except IntegrityError as error:  # the address is all that is unique and can be changed
             raise URLTaken("Another of your contents has this address.") from error
         if "tags" in named:
-            await session.execute(queries.remove_tags(caller.user_id, content_id))
-            await tag_content(session, caller, content_id, wanted.tags)
+            await tags.replace(session, caller, ContentTag, content_id, wanted.tags)
 
 
 def _set_video_length(content: Content, seconds: int | None) -> None:

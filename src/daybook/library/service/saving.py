@@ -15,7 +15,9 @@ from daybook.library.search import index_terms, search_text
 from daybook.library.urls import normalised
 from daybook.library.vocabulary import ContentType
 from daybook.tags import service as tags
+from daybook.tags.models import ContentTag
 from daybook.tags.names import tag_key
+from daybook.tags.queries import add_tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +100,11 @@ async def _existing(session: AsyncSession, caller: Caller, url_keys: Sequence[st
     return existing
 
 
-async def tag_content(session: AsyncSession, caller: Caller, content_id: int, names: Sequence[str]) -> None:
-    """Give one of the caller's contents the tags of these names, beside those that it has."""
-    await tags.ensure(session, caller, names)
-    await _link(session, caller, {content_id: names})
-
-
 async def _link(session: AsyncSession, caller: Caller, names: Mapping[int, Sequence[str]]) -> None:
     pairs = sorted({(content_id, tag_key(name)) for content_id, each in names.items() for name in each})
     if pairs:
         content_ids, keys = zip(*pairs, strict=True)
-        await session.execute(queries.add_tags(caller.user_id, content_ids, keys))
+        await session.execute(add_tags(ContentTag, caller.user_id, content_ids, keys))
 
 
 def _row(caller: Caller, url_key: str, content: NewContent) -> dict[str, Any]:
