@@ -3,8 +3,9 @@
 Servers (uvicorn, one worker each) serve the same page: off, with the recorder, with its line in the log, with echo, and
 with all of it; Daybook also from a copy of its source that does not hold the package at all. They are asked in turn,
 round after round, and each says itself how much processor time it has used: that is what bounds the throughput of a
-worker, and what the machine does meanwhile changes it least. What is printed is the median of the rounds, and the
-median of what each round cost more than off did in the same round. Lines of the log are formatted and thrown away.
+worker, and what else the machine does changes it least. What is printed is the median of the rounds of several
+processes, and the median of what each round cost more than off did in the same round. Lines of the log are formatted
+and thrown away.
 """
 
 import argparse
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 
 NAME = "tracing_cost"
 PAGE = 50
-ROUNDS, SECONDS, CONNECTIONS = 40, 0.3, 4
+PROCESSES, ROUNDS, SECONDS, CONNECTIONS = 3, 15, 0.3, 4
 PROCESSOR = "/processor"
 """Where a server says how many seconds of processor time it has used."""
 OFF, WITHOUT = "off", "without the package"
@@ -181,11 +182,11 @@ def sources() -> Iterator[dict[str, Path]]:
 
 
 @contextlib.asynccontextmanager
-async def serving(url: str, app: str, way: str, source: Path, key: str) -> AsyncIterator[int]:
+async def serving(url: str, app: str, way: str, source: Path, signer: Signer) -> AsyncIterator[int]:
     """A server in a process of its own until the block ends; yields its port."""
     with tempfile.TemporaryDirectory(prefix="daybook-bench-") as directory:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("DAYBOOK_")}
-        own = {"PYTHONPATH": str(source), "DAYBOOK_SECRET_KEY": key, "DAYBOOK_DATA_DIR": directory}
+        own = {"PYTHONPATH": str(source), "DAYBOOK_SECRET_KEY": signer.key, "DAYBOOK_DATA_DIR": directory}
         command = (sys.executable, "-m", "benchmarks.tracing_cost", url, "--serve", app, "--way", way)
         pipe, nowhere = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
         process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=kept | own, stdout=pipe, stderr=nowhere)
@@ -200,54 +201,61 @@ async def serving(url: str, app: str, way: str, source: Path, key: str) -> Async
             await process.wait()
 
 
-async def compare(what: str, ports: dict[str, int], path: str, token: str, rounds: int) -> None:
-    """Ask the servers in turn, and print each way's processor time and throughput, and its cost over off."""
+Figures = dict[str, list[tuple[float, float]]]
+"""Of each way, for each round: milliseconds of processor time a request, and requests a second."""
+
+
+async def ask_in_turn(figures: Figures, ports: dict[str, int], path: str, token: str, rounds: int) -> None:
+    """Ask the servers in turn, each round begun by another, and add what each used."""
     call, meter = Call("GET", path, token), Call("GET", PROCESSOR, "")
-    each: dict[str, list[float]] = {way: [] for way in ports}
-    speed: dict[str, list[float]] = {way: [] for way in ports}
+    ways = [*ports]
     for number in range(rounds + 1):
-        order = [*ports]
-        for way in order[number % len(order) :] + order[: number % len(order)]:
+        for way in ways[number % len(ways) :] + ways[: number % len(ways)]:
             before = await ask(ports[way], meter)
             outcome = await load(ports[way], call, SECONDS, CONNECTIONS)
             if number:  # the first round is for warming up
                 used = await ask(ports[way], meter) - before
-                each[way].append(used / len(outcome.seconds) * 1000)
-                speed[way].append(outcome.rps)
+                figures[way].append((used / len(outcome.seconds) * 1000, outcome.rps))
+
+
+def tell(what: str, figures: Figures) -> None:
+    """Print each way's processor time and throughput, and its cost over off."""
     print(f"\npage of {PAGE}, {what}")
-    for way, times in each.items():
-        over = statistics.median(mine / off for mine, off in zip(times, each[OFF], strict=True)) - 1
-        print(
-            f"  {way:20} {statistics.median(times):6.2f} ms of processor  {over:+6.1%}  "
-            f"{statistics.median(speed[way]):6.0f} requests/s"
-        )
+    off = [used for used, _ in figures[OFF]]
+    for way, rounds in figures.items():
+        used = [used for used, _ in rounds]
+        over = statistics.median(mine / its for mine, its in zip(used, off, strict=True)) - 1
+        speed = statistics.median(speed for _, speed in rounds)
+        print(f"  {way:20} {statistics.median(used):6.2f} ms of processor  {over:+6.1%}  {speed:6.0f} requests/s")
 
 
 async def measure(server: str, pages: Sequence[str], rounds: int) -> None:
     """Compare the ways on the sample's pages, and on Daybook's."""
     signer = Signer()
-    with sources() as source:
-        async with contextlib.AsyncExitStack() as stack:
-
-            async def start(app: str, url: str, ways: Sequence[str]) -> dict[str, int]:
-                return {
-                    way: await stack.enter_async_context(
-                        serving(url, app, way, source.get(way, source[OFF]), signer.key)
-                    )
-                    for way in ways
-                }
-
-            sample = await start("sample", await prepare(server), (OFF, *TRACED))
-            for path, what in (("/orm", "entities, selectinload"), ("/driver", "two statements on the driver, orjson")):
-                if path.strip("/") in pages:
-                    await compare(what, sample, path, "", rounds)
-        async with contextlib.AsyncExitStack() as stack:
-            if "daybook" in pages:
-                url = await stack.enter_async_context(new_database(server, f"{NAME}_daybook"))
-                rows = await fill(url, {READER: PAGE + 10})
-                daybook = await start("daybook", url, (WITHOUT, OFF, *TRACED))
-                token = signer.token(rows.user_ids[READER])
-                await compare("Daybook's meals", daybook, f"/api/log/food?limit={PAGE}", token, rounds)
+    async with contextlib.AsyncExitStack() as stack:
+        source = stack.enter_context(sources())
+        sample = await prepare(server)
+        url = await stack.enter_async_context(new_database(server, f"{NAME}_daybook"))
+        rows = await fill(url, {READER: PAGE + 10})
+        token = signer.token(rows.user_ids[READER])
+        for page, app, path, what, ways in (
+            ("orm", "sample", "/orm", "entities, selectinload", (OFF, *TRACED)),
+            ("driver", "sample", "/driver", "two statements on the driver, orjson", (OFF, *TRACED)),
+            ("daybook", "daybook", f"/api/log/food?limit={PAGE}", "Daybook's meals", (WITHOUT, OFF, *TRACED)),
+        ):
+            if page not in pages:
+                continue
+            figures: Figures = {way: [] for way in ways}
+            for _ in range(PROCESSES):  # one process differs from the next, by where things lie in its memory
+                async with contextlib.AsyncExitStack() as servers:
+                    ports = {
+                        way: await servers.enter_async_context(
+                            serving(sample if app == "sample" else url, app, way, source.get(way, source[OFF]), signer)
+                        )
+                        for way in ways
+                    }
+                    await ask_in_turn(figures, ports, path, token, rounds)
+            tell(what, figures)
 
 
 async def prepare(server: str) -> str:

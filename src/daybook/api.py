@@ -6,13 +6,14 @@ from fastapi.routing import iter_route_contexts
 
 from daybook.accounts import router as accounts
 from daybook.accounts.authentication import Bearer
+from daybook.community import router as community
 from daybook.diary import router as diary
 from daybook.library import router as library
 from daybook.tags import router as tags
 from daybook.web.plain_routes import answer_plain_routes
 
 # Matching is linear: what is called most comes first.
-SIGNED_IN: tuple[APIRouter, ...] = (*diary.routers, *library.routers, tags.router, accounts.router)
+SIGNED_IN: tuple[APIRouter, ...] = (*diary.routers, *library.routers, tags.router, *community.routers, accounts.router)
 PUBLIC: tuple[APIRouter, ...] = (accounts.public,)
 
 

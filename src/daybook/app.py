@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from asgi_correlation_id import CorrelationIdMiddleware, correlation_id
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
+import daybook.tables  # noqa: F401 - every table, before a statement refers to one
 from daybook import database
 from daybook.accounts.openid import OpenIDVerifier
 from daybook.accounts.passwords import Passwords
@@ -27,11 +27,13 @@ from daybook.diary.photo_store import PhotoStore
 from daybook.diary.photos import PhotoLimits, PhotoPreparer
 from daybook.diary.service import photos
 from daybook.diary.service.analyses import PhotoDesk
+from daybook.library.importer import Importer
 from daybook.library.page_fetch import PageFetcher
 from daybook.settings import Settings
 from daybook.web import health, problem
 from daybook.web.body_limit import BodyLimit
 from daybook.web.problem import answer_errors, document_problems
+from daybook.web.request_id import RequestId, request_id
 from daybook.web.request_log import RequestLog, configure_logging
 from daybook.web.session import Clock
 
@@ -50,6 +52,7 @@ class State(TypedDict):
     authenticator: Authenticator
     photo_desk: PhotoDesk
     page_fetcher: PageFetcher
+    importer: Importer
 
 
 def create_app(
@@ -90,7 +93,7 @@ def create_app(
     app.add_middleware(RequestLog)
     if tracing is not None:
         _show_traces(app, tracing)
-    app.add_middleware(CorrelationIdMiddleware)
+    app.add_middleware(RequestId)
     return app
 
 
@@ -115,7 +118,10 @@ def _lifespan(
                 authenticator=_authenticator(settings, stack),
                 photo_desk=_photo_desk(settings, stack),
                 page_fetcher=_page_fetcher(stack),
+                importer=Importer(opened, clock),
             )
+            state["importer"].start()
+            stack.push_async_callback(state["importer"].stop)
             sweeping = asyncio.create_task(photos.sweep_daily(opened, state["photo_desk"].store, clock))
             stack.callback(sweeping.cancel)
             # What is there now stays until the end; the garbage collector need not walk over it again and again.
@@ -129,7 +135,7 @@ def _lifespan(
 def _recorder() -> "Recorder":
     from daybook.tracing import Recorder  # noqa: PLC0415 - not to be loaded without debug
 
-    return Recorder(request_id=correlation_id.get, infrastructure=[Path(database.__file__).parent])
+    return Recorder(request_id=request_id.get, infrastructure=[Path(database.__file__).parent])
 
 
 def _make_echo_readable() -> None:

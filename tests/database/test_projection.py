@@ -16,8 +16,8 @@ from sqlalchemy import bindparam, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import joinedload, selectinload
 
+from daybook.database.driver import Reader, open_reader
 from daybook.database.projection import KeysetPage, Projection
-from daybook.database.reader import Reader, open_reader
 from tests.database.projection_models import (
     Author,
     Base,
@@ -252,7 +252,7 @@ async def test_an_optional_criterion_holds_only_when_its_parameters_are_given(
 
 async def test_a_page_deep_in_the_list_is_one_range_of_an_index(shop: AsyncEngine, reader: Reader) -> None:
     recorder = Recorded()
-    reader = replace(reader, recorder=recorder)
+    reader = Reader(replace(reader.driver, recorder=recorder))
     await titles.page(reader, limit=3, after=(date(2026, 1, 1), 5), author_id=1)
     assert "(projection.books.day, projection.books.id) < ($3::DATE, $4::BIGINT)" in recorder.statements[-1]
 
@@ -276,7 +276,7 @@ async def test_nothing_found(shop: AsyncEngine, reader: Reader) -> None:
 
 async def test_one_statement_however_many_rows(shop: AsyncEngine) -> None:
     recorder = Recorded()
-    reader = replace(open_reader(shop), recorder=recorder)
+    reader = open_reader(shop, recorder)
     for number in (1, 6):
         await keep(shop, [book(tags=[1, 2], chapters=[("One", ["a", "b"])]) for _ in range(number)])
         recorder.statements.clear()

@@ -11,8 +11,9 @@ from sqlalchemy import LargeBinary, Numeric, bindparam
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import Mapped, mapped_column
 
+from daybook.database.compiled import StatementError
+from daybook.database.driver import open_reader
 from daybook.database.projection import Projection, ProjectionError
-from daybook.database.reader import open_reader
 from tests.database.projection_models import Author, Base, Book, Chapter, PupilRead, Schema, Tag
 
 
@@ -69,7 +70,7 @@ def test_a_schema_that_does_not_fit(refused: type[Schema], mapped: type[Any], me
 
 
 def test_an_in_list() -> None:
-    with pytest.raises(ProjectionError, match=r"'ids' is an IN list.* any_\(bindparam"):
+    with pytest.raises(StatementError, match=r"'ids' is an IN list.* any_\(bindparam"):
         Projection(PupilRead, Author, where=[Author.id.in_(bindparam("ids"))])
 
 
@@ -98,7 +99,7 @@ pupils = Projection(
 )
 async def test_parameters_are_as_declared(parameters: dict[str, object], message: str) -> None:
     reader = open_reader(create_async_engine("postgresql+asyncpg://nobody@127.0.0.1:1/none"))
-    with pytest.raises(ProjectionError, match=message):
+    with pytest.raises(StatementError, match=message):
         await pupils.json(reader, **parameters)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
 from daybook.tracing import watch_statements
-from tests.fixtures.server import Person, Server
+from tests.fixtures.server import Person
 
 LUNCH: dict[str, Any] = {
     "mealType": "lunch",
@@ -80,8 +80,9 @@ async def test_the_user_key_has_to_be_ones_own(mina: Person, juno: Person) -> No
     await log(mina, userKey=mina.user_key, date=None)
     assert len((await mina.client.get("/api/log/food/today", params={"userKey": mina.user_key})).json()) == 1
 
-    refused = await mina.client.post("/api/log/food", json=LUNCH | {"userKey": juno.user_key})
-    assert refused.status_code == 404
+    for key in (juno.user_key, ""):
+        refused = await mina.client.post("/api/log/food", json=LUNCH | {"userKey": key})
+        assert refused.status_code == 404
     assert (await mina.client.get("/api/log/food/today", params={"userKey": juno.user_key})).status_code == 404
 
 
@@ -128,6 +129,15 @@ async def test_the_same_client_id_again_is_the_same_meal(mina: Person, engine: A
     async with engine.connect() as connection:
         assert await connection.scalar(text("SELECT count(*) FROM food_logs")) == 1
         assert await connection.scalar(text("SELECT count(*) FROM food_ingredients")) == 2
+
+
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "another"}])
+async def test_what_is_left_out_is_the_same_again(mina: Person, headers: dict[str, str]) -> None:
+    meal = {"id": str(uuid7()), "ingredients": [{"name": "egg", "color": "teal"}]}
+    assert (await mina.client.post("/api/log/food", json=meal)).status_code == 201
+    repeated = await mina.client.post("/api/log/food", json=meal, headers=headers)
+    assert repeated.status_code == 200, repeated.text
+    assert repeated.json() == (await mina.client.get(f"/api/log/food/{meal['id']}")).json()
 
 
 @pytest.mark.parametrize(
@@ -298,7 +308,48 @@ async def test_text_is_kept_in_one_form(mina: Person) -> None:
     assert (await mina.client.get(f"/api/log/food/{log_id}")).json()["ingredients"][0]["name"] == "김치"
 
 
-async def test_a_photo_or_analysis_of_another_is_not_found(mina: Person, server: Server) -> None:
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "in a transaction"}])
+async def test_a_photo_or_analysis_of_another_is_not_found(mina: Person, headers: dict[str, str]) -> None:
     for name in ("photoId", "analysisId"):
-        refused = await mina.client.post("/api/log/food", json=LUNCH | {name: str(uuid4())})
+        refused = await mina.client.post("/api/log/food", json=LUNCH | {name: str(uuid4())}, headers=headers)
         assert refused.status_code == 404, refused.text
+
+
+async def test_a_meal_has_tags_of_the_one_set(mina: Person) -> None:
+    log_id = await log(mina, tags=["집밥", "한식"])
+    with watch_statements() as statements:
+        await log(mina, tags=["집밥", "new"])
+    assert len(statements) == 1, statements
+    assert (await mina.client.get(f"/api/log/food/{log_id}")).json()["tags"] == ["집밥", "한식"]
+    counts = {one["tagname"]: one["foodLogCount"] for one in (await mina.client.get("/api/tags")).json()["items"]}
+    assert counts == {"집밥": 2, "한식": 1, "new": 1}
+    listed = (await mina.client.get("/api/log/food", params={"tag": "한식"})).json()["items"]
+    assert [one["id"] for one in listed] == [log_id]
+
+
+async def test_the_tags_of_a_meal_are_replaced_as_a_whole(mina: Person) -> None:
+    log_id = await log(mina, tags=["집밥", "한식"])
+    changed = await mina.client.patch(f"/api/log/food/{log_id}", json={"tags": ["외식", "한식"]})
+    assert changed.json()["tags"] == ["외식", "한식"]
+    untouched = await mina.client.patch(f"/api/log/food/{log_id}", json={"note": "x"})
+    assert untouched.json()["tags"] == ["외식", "한식"]
+
+
+async def test_the_same_meal_with_other_tags_is_another(mina: Person) -> None:
+    meal = LUNCH | {"id": str(uuid7()), "tags": ["집밥", "A"]}
+    assert (await mina.client.post("/api/log/food", json=meal)).status_code == 201
+    assert (await mina.client.post("/api/log/food", json=meal | {"tags": ["a", "집밥"]})).status_code == 200
+    refused = await mina.client.post("/api/log/food", json=meal | {"tags": ["집밥"]})
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/log-id-taken")
+
+
+async def test_a_meal_names_the_recipe_that_it_was_cooked_from(mina: Person, juno: Person) -> None:
+    link = {"url": "https://example.com/stew", "title": "stew", "contentType": "post"}
+    mine = (await mina.client.post("/api/contents", json=link)).json()["id"]
+    hers = (await juno.client.post("/api/contents", json=link)).json()["id"]
+    log_id = await log(mina, contentId=mine)
+    assert (await mina.client.get(f"/api/log/food/{log_id}")).json()["contentId"] == mine
+    assert (await mina.client.post("/api/log/food", json=LUNCH | {"contentId": hers})).status_code == 404
+    assert (await mina.client.patch(f"/api/log/food/{log_id}", json={"contentId": hers})).status_code == 404
+    assert (await mina.client.delete(f"/api/contents/{mine}")).status_code == 204
+    assert (await mina.client.get(f"/api/log/food/{log_id}")).json()["contentId"] is None

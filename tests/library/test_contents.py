@@ -349,7 +349,8 @@ async def test_the_database_itself_refuses_the_tag_of_another(mina: Person, juno
 
 
 @pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:8000/", "http://[::1]/", "http://169.254.169.254/latest", "http://2130706433/", "ftp://x/"]
+    "url",
+    ["http://127.0.0.1:8000/", "http://[::1]/", "http://169.254.169.254/latest", "http://2130706433/", "ftp://x/"],
 )
 async def test_a_preview_of_what_is_not_public_is_refused(mina: Person, url: str) -> None:
     refused = await mina.client.post("/api/contents/preview", json={"url": url})

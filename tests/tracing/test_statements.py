@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.orm import joinedload
 
 from daybook.tracing import Recorder, make_echo_readable
-from daybook.tracing.callsite import CallSites
+from daybook.tracing.callsite import Call, CallSites
 from daybook.tracing.cascade import mapping_joins, walk_mapping
 from daybook.tracing.fingerprint import name_of, shape_of_text
 from daybook.tracing.text import ECHO_LOGGER, ReadableEcho
@@ -84,10 +84,10 @@ async def test_infrastructure_is_never_the_place_a_statement_comes_from(seeded_u
 def test_the_same_helper_called_from_two_lines_makes_two_stacks() -> None:
     sites = CallSites()
 
-    def helper() -> int:
-        return sites.find().stack
+    def helper() -> Call:
+        return sites.find()
 
-    assert helper() != helper()
+    assert helper() is not helper()
     assert len({helper() for _ in range(3)}) == 1
 
 

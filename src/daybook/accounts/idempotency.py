@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Header, Request, Response
 from fastapi.responses import JSONResponse
@@ -18,12 +18,11 @@ from sqlalchemy import Select, and_, delete, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from daybook.accounts.authentication import DiaryWriter
 from daybook.accounts.caller import Caller
 from daybook.accounts.models import IdempotencyKey
+from daybook.database.compiled import InTransaction, Runner
 from daybook.database.engine import Database
 from daybook.errors import Conflict, InvalidInput
-from daybook.web.session import TheDatabase
 
 KEPT = timedelta(days=1)
 REPLAYED = "Idempotency-Replayed"
@@ -49,47 +48,57 @@ class KeyReused(InvalidInput):
     title = "This Idempotency-Key belongs to another request"
 
 
-Work = Callable[[AsyncSession], Awaitable[tuple[int, BaseModel]]]
-"""What a request does in its unit of work; returns the status and the body of its answer. It writes with one statement,
-so that it is whole with and without a transaction around it."""
+Answer = tuple[int, BaseModel]
+"""The status and the body of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """Does a request's work once for its Idempotency-Key; without a key, it simply does it."""
+    """Does a request's work once for its Idempotency-Key; without a key, it simply does it.
+
+    `sent` is what was asked for. Its methods raise RequestInFlight or KeyReused.
+    """
 
     request: Request
-    caller: Caller
-    database: Database
     key: str | None
 
-    async def __call__(self, sent: BaseModel | bytes, work: Work) -> Response:
-        """Return the answer of `work`, committed, or that of the first time. `sent` is what was asked for.
-
-        Raises RequestInFlight or KeyReused.
-        """
-        if self.key is None:
-            # What is written is one statement, which needs no transaction around it.
-            async with self.database.read() as session:
-                status, body = await work(session)
-            return Response(body.model_dump_json(by_alias=True), status, media_type="application/json")
-        async with self.database.write.begin() as session:
-            if first := await self._first_answer(session, sent):
+    async def __call__(
+        self, caller: Caller, sent: BaseModel | bytes, work: Callable[[AsyncSession], Awaitable[Answer]]
+    ) -> Response:
+        """Return the answer of `work`, a unit of work that is committed by then, or that of the first time."""
+        database: Database = self.request.state.database
+        async with database.write.begin() as session:
+            if first := await self._find_answer(session, caller, sent):
                 return first
             status, body = await work(session)
-            answer = body.model_dump(mode="json", by_alias=True)
-            await self._remember(session, sent, status, answer)
-        return JSONResponse(answer, status)
+            if self.key is not None:
+                await self._remember(session, caller, sent, status, body)
+        return _respond(status, body)
 
-    async def first_answer(self, sent: BaseModel | bytes) -> JSONResponse | None:
+    async def one_statement(
+        self, caller: Caller, sent: BaseModel | bytes, work: Callable[[Runner], Awaitable[Answer]]
+    ) -> Response:
+        """Return the answer of `work`, which writes with one statement, or that of the first time.
+
+        Without a key such work needs no transaction around it.
+        """
+        if self.key is None:
+            database: Database = self.request.state.database
+            return _respond(*await work(database.writer))
+        return await self(caller, sent, lambda session: work(InTransaction(session)))
+
+    async def first_answer(self, caller: Caller, sent: BaseModel | bytes) -> Response | None:
         """Return the answer that this key has had already, if any: for who has to wait before the work proper."""
         if self.key is None:
             return None
-        async with self.database.write.begin() as session:
-            return await self._first_answer(session, sent)
+        database: Database = self.request.state.database
+        async with database.write.begin() as session:
+            return await self._find_answer(session, caller, sent)
 
-    async def _first_answer(self, session: AsyncSession, sent: BaseModel | bytes) -> JSONResponse | None:
-        locked, first = (await session.execute(_lock_and_find(self.caller.user_id, str(self.key)))).one()
+    async def _find_answer(self, session: AsyncSession, caller: Caller, sent: BaseModel | bytes) -> Response | None:
+        if self.key is None:
+            return None
+        locked, first = (await session.execute(_lock_and_find(caller.user_id, self.key))).one()
         if not locked:
             raise RequestInFlight("The first request with this Idempotency-Key is still being worked on.")
         if first is None:
@@ -99,9 +108,9 @@ class Once:
         return JSONResponse(first.response, first.status, {REPLAYED: "true"})
 
     async def _remember(
-        self, session: AsyncSession, sent: BaseModel | bytes, status: int, answer: dict[str, Any]
+        self, session: AsyncSession, caller: Caller, sent: BaseModel | bytes, status: int, body: BaseModel
     ) -> None:
-        user_id = self.caller.user_id
+        user_id = caller.user_id
         outdated = and_(IdempotencyKey.user_id == user_id, IdempotencyKey.created_at < func.now() - KEPT)
         await session.execute(delete(IdempotencyKey).where(outdated))
         session.add(
@@ -110,7 +119,7 @@ class Once:
                 key=self.key,
                 fingerprint=self._fingerprint(sent),
                 status=status,
-                response=answer,
+                response=body.model_dump(mode="json", by_alias=True),
             )
         )
         try:
@@ -123,13 +132,12 @@ class Once:
         return sha256(f"{self.request.method} {self.request.url.path}\n".encode() + body).digest()
 
 
-async def _once(
-    request: Request,
-    caller: DiaryWriter,
-    database: TheDatabase,
-    idempotency_key: Key = None,
-) -> Once:
-    return Once(request, caller, database, idempotency_key)
+def _respond(status: int, body: BaseModel) -> Response:
+    return Response(body.model_dump_json(by_alias=True), status, media_type="application/json")
+
+
+async def _once(request: Request, idempotency_key: Key = None) -> Once:
+    return Once(request, idempotency_key)
 
 
 OncePerKey = Annotated[Once, Depends(_once)]

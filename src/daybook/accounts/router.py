@@ -39,7 +39,7 @@ from daybook.accounts.schemas import (
 from daybook.accounts.service import api_tokens, people, sign_in
 from daybook.web.problem import problems
 from daybook.web.schema import BigId
-from daybook.web.session import Now, ReadSession, TheDatabase, WriteSession
+from daybook.web.session import Now, ReadSession, TheDatabase, WriteSession, sql_budget
 
 public = APIRouter(prefix="/users", tags=["accounts"])
 router = APIRouter(prefix="/users", tags=["accounts"])
@@ -53,7 +53,9 @@ async def _device(request: Request) -> sign_in.Device:
 Device = Annotated[sign_in.Device, Depends(_device)]
 
 
-@public.post("", status_code=201, response_model=UserRead, responses=problems(AccountExists))
+@public.post(
+    "", status_code=201, response_model=UserRead, responses=problems(AccountExists), openapi_extra=sql_budget(3)
+)
 async def register(new: UserCreate, database: TheDatabase, auth: Authentication, now: Now) -> User:
     """Make an account."""
     return await people.register(database, auth.passwords, new, now)
@@ -62,6 +64,7 @@ async def register(new: UserCreate, database: TheDatabase, auth: Authentication,
 @public.post(
     "/login",
     responses=problems(WrongCredentials, TooManyAttempts, UnknownProvider, InvalidIDToken, ProviderUnavailable),
+    openapi_extra=sql_budget(9),
 )
 async def log_in(
     sent: Annotated[SignIn, Body()], database: TheDatabase, auth: Authentication, device: Device, now: Now
@@ -79,7 +82,7 @@ async def log_in(
     )
 
 
-@public.post("/token", responses=problems(WrongCredentials, TooManyAttempts))
+@public.post("/token", responses=problems(WrongCredentials, TooManyAttempts), openapi_extra=sql_budget(7))
 async def get_oauth2_token(
     form: Annotated[OAuth2PasswordRequestForm, Depends()],
     database: TheDatabase,
@@ -97,26 +100,28 @@ async def get_oauth2_token(
     )
 
 
-@public.post("/token/refresh", responses=problems(InvalidRefreshToken))
+@public.post("/token/refresh", responses=problems(InvalidRefreshToken), openapi_extra=sql_budget(3))
 async def refresh_token(sent: RefreshRequest, database: TheDatabase, auth: Authentication, now: Now) -> Refreshed:
     """Trade a refresh token in for a new access token and the next refresh token."""
     tokens = await sign_in.refresh(database, auth, sent.refresh_token, now)
     return Refreshed(tokens=TokenPair(access_token=tokens.access_token, refresh_token=tokens.refresh_token))
 
 
-@router.post("/logout", status_code=204, responses=problems())
+@router.post("/logout", status_code=204, responses=problems(), openapi_extra=sql_budget(3))
 async def log_out(caller: AccountWriter, session: WriteSession, now: Now, sent: RefreshRequest | None = None) -> None:
     """End the session of the access token, and that of the refresh token if one is sent."""
     await sign_in.sign_out(session, caller, sent.refresh_token if sent else None, now)
 
 
-@router.get("/me", response_model=UserRead, responses=problems())
+@router.get("/me", response_model=UserRead, responses=problems(), openapi_extra=sql_budget(1))
 async def get_me(caller: AccountReader, session: ReadSession) -> User:
     """The caller's account."""
     return await people.me(session, caller)
 
 
-@router.patch("/me", response_model=UserRead, responses=problems(AccountExists, WrongCredentials))
+@router.patch(
+    "/me", response_model=UserRead, responses=problems(AccountExists, WrongCredentials), openapi_extra=sql_budget(6)
+)
 async def change_me(
     wanted: UserUpdate, caller: AccountWriter, database: TheDatabase, auth: Authentication, now: Now
 ) -> User:
@@ -124,13 +129,13 @@ async def change_me(
     return await people.change_me(database, auth.passwords, caller, wanted, now)
 
 
-@router.delete("/me", status_code=204, responses=problems())
+@router.delete("/me", status_code=204, responses=problems(), openapi_extra=sql_budget(2))
 async def delete_me(caller: AccountWriter, session: WriteSession) -> None:
     """Delete the account and everything that it owns. There is no way back."""
     await people.delete_me(session, caller)
 
 
-@router.get("/me/sessions", responses=problems())
+@router.get("/me/sessions", responses=problems(), openapi_extra=sql_budget(1))
 async def list_sessions(caller: AccountReader, session: ReadSession, now: Now) -> list[SessionRead]:
     """Where the caller is signed in, the latest used first."""
     return [_session_read(one, caller.session) for one in await sign_in.sessions_of(session, caller, now)]
@@ -140,19 +145,21 @@ def _session_read(token: RefreshToken, current: UUID | None) -> SessionRead:
     return SessionRead.model_validate(token).model_copy(update={"current": token.family == current})
 
 
-@router.delete("/me/sessions/{session_id}", status_code=204, responses=problems(SessionNotFound))
+@router.delete(
+    "/me/sessions/{session_id}", status_code=204, responses=problems(SessionNotFound), openapi_extra=sql_budget(1)
+)
 async def end_session(session_id: UUID, caller: AccountWriter, session: WriteSession, now: Now) -> None:
     """Sign a device out: its refresh token is revoked at once, its access token dies within minutes."""
     await sign_in.end_session(session, caller, session_id, now)
 
 
-@router.get("/me/tokens", response_model=list[APITokenRead], responses=problems())
+@router.get("/me/tokens", response_model=list[APITokenRead], responses=problems(), openapi_extra=sql_budget(1))
 async def list_api_tokens(caller: AccountReader, session: ReadSession) -> list[APIToken]:
     """The caller's API tokens, the newest first."""
     return await api_tokens.list_all(session, caller)
 
 
-@router.post("/me/tokens", status_code=201, responses=problems())
+@router.post("/me/tokens", status_code=201, responses=problems(), openapi_extra=sql_budget(1))
 async def create_api_token(
     new: APITokenCreate, caller: AccountWriter, session: WriteSession, now: Now
 ) -> APITokenCreated:
@@ -161,7 +168,9 @@ async def create_api_token(
     return APITokenCreated(**APITokenRead.model_validate(stored).model_dump(), token=token)
 
 
-@router.delete("/me/tokens/{token_id}", status_code=204, responses=problems(APITokenNotFound))
+@router.delete(
+    "/me/tokens/{token_id}", status_code=204, responses=problems(APITokenNotFound), openapi_extra=sql_budget(1)
+)
 async def delete_api_token(token_id: BigId, caller: AccountWriter, session: WriteSession) -> None:
     """Delete an API token; it stops working at once."""
     await api_tokens.delete(session, caller, token_id)

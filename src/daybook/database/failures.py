@@ -20,6 +20,9 @@ FAILURES = (
 )
 """What a database raises when it fails: to be given to `classify`."""
 
+CONSTRAINT_VIOLATIONS = (sqlalchemy.exc.IntegrityError, asyncpg.IntegrityConstraintViolationError)
+"""What it raises for a row that a constraint refuses, in a session and on the driver: `constraint_of` names which."""
+
 # Trying again later is right: connections lost or refused, a server that starts, stops or follows another,
 # timeouts and locks, serialisation failures and deadlocks.
 _TRANSIENT_CLASSES = ("08", "40", "53", "57", "58")

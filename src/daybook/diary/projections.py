@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import BigInteger, DateTime, bindparam, select
+from sqlalchemy import BigInteger, ColumnElement, DateTime, Text, bindparam, exists, select
 
 from daybook.accounts.models import User
 from daybook.accounts.queries import local_day
 from daybook.database.projection import Projection
 from daybook.diary.models import Analysis, ExerciseLog, FoodLog
 from daybook.diary.schemas import AnalysisRead, ExerciseLogRead, FoodLogRead
+from daybook.tags.models import FoodLogTag, Tag
 
 USER_ID = bindparam("user_id", type_=BigInteger)
 
@@ -24,10 +25,12 @@ class LogProjections:
     today: Projection[Any]
     """Of the day it is, `now`, where the owner lives; in the order of their ids, which is that of time."""
     between: Projection[Any]
-    """From the day `first` to the day `last`, both optional; the latest first."""
+    """From the day `first` to the day `last`, both optional; the latest first. Meals also by `tag_key`."""
 
 
-def _log_projections(schema: type[BaseModel], log: type[FoodLog | ExerciseLog]) -> LogProjections:
+def _log_projections(
+    schema: type[BaseModel], log: type[FoodLog | ExerciseLog], *criteria: ColumnElement[bool]
+) -> LogProjections:
     now = bindparam("now", type_=DateTime(timezone=True))
     today = select(local_day(now)).where(User.id == USER_ID).scalar_subquery()
     return LogProjections(
@@ -37,12 +40,17 @@ def _log_projections(schema: type[BaseModel], log: type[FoodLog | ExerciseLog]) 
             schema,
             log,
             where=[log.user_id == USER_ID],
-            optional=[log.date >= bindparam("first"), log.date <= bindparam("last")],
+            optional=[log.date >= bindparam("first"), log.date <= bindparam("last"), *criteria],
             order_by=[log.date.desc(), log.id.desc()],
         ),
     )
 
 
-FOOD = _log_projections(FoodLogRead, FoodLog)
+HAS_TAG = (
+    exists()
+    .where(FoodLogTag.food_log_id == FoodLog.id, FoodLogTag.tag_id == Tag.id)
+    .where(Tag.user_id == FoodLog.user_id, Tag.tag_key == bindparam("tag_key", type_=Text))
+)
+FOOD = _log_projections(FoodLogRead, FoodLog, HAS_TAG)
 EXERCISE = _log_projections(ExerciseLogRead, ExerciseLog)
 ANALYSES = Projection(AnalysisRead, Analysis, where=[Analysis.user_id == USER_ID], order_by=[Analysis.id.desc()])

@@ -33,29 +33,33 @@ from sqlalchemy.sql.dml import ReturningDelete, ReturningInsert, ReturningUpdate
 
 from daybook.accounts.models import User
 from daybook.accounts.queries import local_day
+from daybook.database.compiled import CompiledStatement
 from daybook.diary.models import Analysis, AnalysisBudget, ExerciseLog, FoodIngredient, FoodLog, Photo
 from daybook.diary.vocabulary import AnalysisKind, AnalysisStatus
+from daybook.tags.models import FoodLogTag
+from daybook.tags.queries import ensured_tags
 
 Log = TypeVar("Log", FoodLog, ExerciseLog)
+
+USER_ID = bindparam("user_id", type_=BigInteger)
+"""The owner, in statements that are compiled once."""
 
 
 def _loaded(log: type[Log]) -> list[ExecutableOption]:
     """What a log is read with: nothing else is ever loaded."""
     owner_key = joinedload(log.user).load_only(User.user_key)
-    return [owner_key, selectinload(FoodLog.ingredients)] if log is FoodLog else [owner_key]
+    if log is not FoodLog:
+        return [owner_key]
+    return [owner_key, selectinload(FoodLog.ingredients), selectinload(FoodLog.tags)]
 
 
 # --- logs
 
 
-def log_by_id(log: type[Log], user_id: int, log_id: UUID) -> Select[Log]:
-    """One log."""
-    return select(log).where(log.user_id == user_id, log.id == log_id).options(*_loaded(log))
-
-
 def log_for_update(log: type[Log], user_id: int, log_id: UUID) -> Select[Log]:
     """One log, locked, so that of two changes at once the second sees the first."""
-    return log_by_id(log, user_id, log_id).with_for_update(of=log)
+    found = select(log).where(log.user_id == user_id, log.id == log_id)
+    return found.options(*_loaded(log)).with_for_update(of=log)
 
 
 def _insert_log(log: type[FoodLog | ExerciseLog]) -> CTE:
@@ -70,10 +74,10 @@ def _insert_log(log: type[FoodLog | ExerciseLog]) -> CTE:
         for column in table.c
         if column.name not in {"user_id", "created_at", "updated_at"}
     }
-    owner_id, user_key = bindparam("user_id", type_=BigInteger), bindparam("user_key", type_=Text)
+    user_key = bindparam("user_key", type_=Text)
     analysed_photo = (
         select(Analysis.photo_id)
-        .where(Analysis.id == given["analysis_id"], Analysis.user_id == owner_id)
+        .where(Analysis.id == given["analysis_id"], Analysis.user_id == USER_ID)
         .scalar_subquery()
     )
     today = local_day(bindparam("now", type_=DateTime(timezone=True)))
@@ -82,14 +86,17 @@ def _insert_log(log: type[FoodLog | ExerciseLog]) -> CTE:
         "date": func.coalesce(given["date"], today),
     }
     owner = select(User.id, *values.values()).where(
-        User.id == owner_id, or_(user_key.is_(None), User.user_key == user_key)
+        User.id == USER_ID, or_(user_key.is_(None), User.user_key == user_key)
     )
     made = pg_insert(log).from_select(["user_id", *values], owner).on_conflict_do_nothing()
     return made.returning(log.id).cte("log")
 
 
-def _insert_food_log() -> Select[UUID]:
-    """Make a meal with all its ingredients, whose columns are given as arrays: `names`, `colors`, `grams`, `kcal`."""
+def _insert_food_log(*, tagged: bool) -> Select[UUID]:
+    """Make a meal with all its ingredients, whose columns are given as arrays: `names`, `colors`, `grams`, `kcal`.
+
+    With the tags that `ensured_tags` makes, if it is `tagged`.
+    """
     log = _insert_log(FoodLog)
     arrays = {"names": Text, "colors": Text, "grams": Double, "kcal": Integer}
     unnested = func.unnest(*(bindparam(name, type_=ARRAY(kind)) for name, kind in arrays.items()))
@@ -100,12 +107,23 @@ def _insert_food_log() -> Select[UUID]:
             log.c.id, items.c.name, items.c.color, items.c.grams, items.c.calories, items.c.position - 1
         ).select_from(log.join(items, true())),
     )
-    return select(log.c.id).add_cte(ingredients.cte("ingredients"))
+    made = select(log.c.id).add_cte(ingredients.cte("ingredients"))
+    if not tagged:
+        return made
+    tags = ensured_tags()
+    links = insert(FoodLogTag).from_select(
+        ["food_log_id", "tag_id", "user_id"],
+        select(log.c.id, tags.c.id, USER_ID).select_from(log.join(tags, true())),
+    )
+    return made.add_cte(links.cte("links"))
 
 
-# Both are one statement: atomic by itself, and one round trip. The id of the new log, or no row.
-INSERT_FOOD_LOG = _insert_food_log()
-INSERT_EXERCISE_LOG: Select[UUID] = select(_insert_log(ExerciseLog).c.id)
+# Each is one statement: atomic by itself, and one round trip. The id of the new log, or no row.
+INSERT_FOOD_LOG = CompiledStatement("INSERT_FOOD_LOG", _insert_food_log(tagged=False))
+INSERT_TAGGED_FOOD_LOG = CompiledStatement("INSERT_TAGGED_FOOD_LOG", _insert_food_log(tagged=True))
+INSERT_EXERCISE_LOG = CompiledStatement("INSERT_EXERCISE_LOG", select(_insert_log(ExerciseLog).c.id))
+# The user key of `user_id`, or no row when the account is gone.
+OWNERS_KEY = CompiledStatement("OWNERS_KEY", select(User.user_key).where(User.id == USER_ID))
 
 
 def delete_log(log: type[Log], user_id: int, log_id: UUID) -> ReturningDelete[UUID]:

@@ -7,7 +7,8 @@ from uuid import UUID
 from pydantic import UUID7, AliasPath, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from daybook.diary.vocabulary import AnalysisKind, AnalysisStatus, IngredientColor, MealType
-from daybook.web.schema import STORABLE, Day, Moment, Note, Schema, Text
+from daybook.tags.schemas import TagNames
+from daybook.web.schema import STORABLE, BigId, Day, Moment, Note, Schema, Text
 
 KOREAN_MEALS = {
     "아침식사": MealType.BREAKFAST,
@@ -76,18 +77,22 @@ class FoodLogCreate(Schema):
     note: Note | None = None
     photo_id: UUID | None = None
     analysis_id: UUID | None = None
+    content_id: Annotated[BigId | None, Field(description="The saved recipe that it was cooked from.")] = None
+    tags: TagNames = []
 
 
 class FoodLogUpdate(Schema):
-    """What to change; what is not named stays. Ingredients are replaced as a whole."""
+    """What to change; what is not named stays. Ingredients and tags are replaced as a whole."""
 
     meal_type: Meal | None = None
     is_healthy: bool | None = None
     estimated_calories: Calories | None = None
     # What cannot be null has a default that only stands for "not named".
     ingredients: Ingredients = []
+    tags: TagNames = []
     date: Day = dt.date.min
     note: Note | None = None
+    content_id: BigId | None = None
 
 
 class FoodLogRead(Schema):
@@ -102,7 +107,9 @@ class FoodLogRead(Schema):
     note: str | None
     photo_id: UUID | None
     analysis_id: UUID | None
+    content_id: int | None
     ingredients: list[Ingredient]
+    tags: Annotated[list[str], Field(validation_alias=AliasPath("tag_names"))]
     created_at: Moment
     updated_at: Moment
 

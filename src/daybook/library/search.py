@@ -1,13 +1,214 @@
-"""draft"""
+"""Searching a library: what is stored with each content for it, and what becomes of a query.
+
+Both go through the same folding, so that searching asks: does the text hold this word? A word of a-z and digits is
+found by its beginning (`ai` is not to find every e-mail), any other wherever it stands, since Korean writes compounds
+and particles without a space. LIKE decides; which contents it is asked of, a GIN index on short pieces of words says,
+or, for words that it cannot tell apart or that are all over the place, the order of the list itself.
+docs/decisions/0005-search.md has the figures.
+"""
+
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    case,
+    false,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.types import TypeEngine
+
+from daybook.database.compiled import CompiledStatement, Runner
+from daybook.errors import InvalidInput
+from daybook.library.models import Content
+from daybook.tags.models import ContentTag, Tag
 from daybook.tags.names import tag_key
 
-_RUN = re.compile(r"[^\W_]+")
+MAX_LENGTH = 200
+"""Characters of a query."""
+MAX_WORDS = 10
+"""Words of a query; further ones are not looked for."""
+MANY = 500
+"""From so many hits on, it is faster to walk through the newest contents until a page is full."""
+
+_ASCII_WORD = re.compile(" ?([0-9a-z]+)")
+_RUN = re.compile(r"[0-9a-z]+|[^\W_0-9a-z]+")
+_PREFIXES = (2, 4)
+"""How many letters of an a-z word its terms hold."""
+_AROUND_WORDS = "\"'`“”‘’«»()[]{}<>「」『』《》〈〉【】,.;:!?·…、。~-–—_|/&*"
 
 
-def search_text(title, description, note):
-    return "\n".join(" ".join(tag_key(field).split()) for field in (title, description, note) if field)
+def search_text(title: str, description: str | None, note: str | None) -> str:
+    """Return what LIKE looks through: the fields, folded, one a line."""
+    return "\n".join(_mark(" ".join(tag_key(field).split())) for field in (title, description, note) if field)
 
 
-def bigrams(text):
-    return dict.fromkeys(run[i : i + 2] for run in _RUN.findall(text) for i in range(len(run) - 1))
+def index_terms(user_id: int, text: str) -> list[str]:
+    """Return the index terms of a `search_text` of this person's, each once.
+
+    The owner is part of every term, so that the index answers for one person without reading the others' rows.
+    """
+    return [f"{user_id}:{term}" for term in dict.fromkeys(_terms(text))]
+
+
+def _mark(folded: str) -> str:
+    """Put a space before each a-z word, also where punctuation or Hangul precedes: LIKE finds beginnings by it."""
+    return _ASCII_WORD.sub(r" \1", folded)
+
+
+def _terms(text: str) -> Iterator[str]:
+    """Beginnings of a-z words, every two neighbours of others: a text has those of whatever is found in it."""
+    for run in _RUN.findall(text):
+        if run.isascii():
+            yield from (run[:length] for length in _PREFIXES if len(run) >= length)
+        else:
+            yield from (run[at : at + 2] for at in range(len(run) - 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word that is looked for, in the text or in the name of a tag."""
+
+    pattern: str
+    """For LIKE."""
+    terms: list[str]
+    """For the index; none when it is a single syllable or letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What somebody looks for: contents of theirs that have all of these words, each anywhere."""
+
+    user_id: int
+    words: list[Word]
+
+    def parameters(self, *, by_index: bool) -> dict[str, Any]:
+        """Return the parameters of SCANNED; of INDEXED for the words with terms if they are to be found `by_index`."""
+        indexed = [word for word in self.words if by_index and word.terms]
+        scanned = [word for word in self.words if word not in indexed]
+        parameters: dict[str, Any] = {}
+        for kind, words in (("indexed", indexed), ("scanned", scanned)):
+            for number, word in enumerate(words):
+                parameters[_name(kind, number, "user_id")] = self.user_id
+                parameters[_name(kind, number, "pattern")] = word.pattern
+        return parameters | {_name("indexed", number, "terms"): word.terms for number, word in enumerate(indexed)}
+
+
+def parse(user_id: int, q: str) -> Query | None:
+    """Return what `q` looks for, None if it holds no word; InvalidInput when it is too long.
+
+    Quotes and operators mean nothing. A Korean particle at the end of a word is left away: what has 김치찌개를 has
+    김치찌개.
+    """
+    if len(q) > MAX_LENGTH:
+        raise InvalidInput(
+            f"A search has at most {MAX_LENGTH} characters.",
+            errors=[{"loc": ["query", "q"], "message": f"at most {MAX_LENGTH} characters"}],
+        )
+    stripped = (word.strip(_AROUND_WORDS).lstrip("#") for word in tag_key(q).split())
+    words = dict.fromkeys(_mark(_without_particle(word)) for word in stripped if word)
+    if not words:
+        return None
+    return Query(user_id, [Word(_pattern(word), index_terms(user_id, word)) for word in list(words)[:MAX_WORDS]])
+
+
+def _pattern(word: str) -> str:
+    return "%" + re.sub(r"([\\%_])", r"\\\1", word) + "%"
+
+
+_AFTER_CONSONANT = ("으로", "을", "은", "과")
+_AFTER_VOWEL = ("를", "는", "와")
+_AFTER_EITHER = ("에게서", "에서", "에게", "한테", "께서", "까지", "부터", "처럼", "보다", "마다", "하고", "에", "의")
+_PARTICLES = _AFTER_EITHER + _AFTER_CONSONANT + _AFTER_VOWEL
+"""Those that words seldom end with by themselves. 이, 가, 도, 만 and 로 do (고양이, 만화가, 제주도): they stay."""
+
+
+def _without_particle(word: str) -> str:
+    """Return the word without its particles (부산에서는: 부산), as long as two syllables are left."""
+    for particle in _PARTICLES:
+        stem = word.removesuffix(particle)
+        if stem != word and len(stem) >= 2 and _takes(stem[-1], particle):
+            return _without_particle(stem)
+    return word
+
+
+def _takes(last: str, particle: str) -> bool:
+    """Return whether the particle has the form that follows this character; after anything but Hangul, any may."""
+    if not "가" <= last <= "힣":
+        return True
+    # Syllables are numbered by initial, vowel and one of 28 finals, the first of which is none (Unicode, 3.12).
+    has_final = (ord(last) - ord("가")) % 28 != 0
+    return particle not in (_AFTER_VOWEL if has_final else _AFTER_CONSONANT)
+
+
+def _name(kind: str, number: int, parameter: str) -> str:
+    return f"search_{kind}_{number}_{parameter}"
+
+
+def _has_word(kind: str, number: int) -> ColumnElement[bool]:
+    """The text, or the name of a tag, has a word: an optional criterion with parameters of its own."""
+
+    def parameter(name: str, type_: TypeEngine[Any]) -> BindParameter[Any]:
+        return bindparam(_name(kind, number, name), type_=type_)
+
+    pattern = parameter("pattern", Text())
+    tag_name = func.regexp_replace(Tag.tag_key, _ASCII_WORD.pattern, r" \1", "g")
+    tagged = (
+        select(ContentTag.content_id)
+        .join(Tag, Tag.id == ContentTag.tag_id)
+        .where(Tag.user_id == parameter("user_id", BigInteger()), tag_name.like(pattern))
+        .cte(f"{kind}_{number}_tagged")
+    )
+    has_word = or_(Content.id.in_(select(tagged.c.content_id)), Content.search_text.like(pattern))
+    if kind == "scanned":
+        # As a CASE it is expected of every other row, so that PostgreSQL begins with the newest until it has enough.
+        return case((has_word, true()), else_=false())
+    has_terms = Content.search_terms.contains(parameter("terms", Content.search_terms.type))
+    tagged_ids = func.array(select(tagged.c.content_id).scalar_subquery(), type_=ARRAY(BigInteger))
+    return and_(or_(has_terms, Content.id == any_(tagged_ids)), has_word)
+
+
+INDEXED = [_has_word("indexed", number) for number in range(MAX_WORDS)]
+"""Optional criteria of a projection whose owner is OWNED: found by the index on terms."""
+SCANNED = [_has_word("scanned", number) for number in range(MAX_WORDS)]
+"""Optional criteria of any projection of contents: found by looking at each of the owner's."""
+# Not a bare column: PostgreSQL, which takes everybody for average, would walk through all that a busy person has.
+OWNED: ColumnElement[bool] = Content.user_id + literal_column("0") == bindparam("user_id", type_=BigInteger)
+"""The contents of `user_id`, to be found by the index on terms rather than by their owner."""
+
+
+async def by_index(runner: Runner, query: Query) -> bool:
+    """Return whether the index is the faster way to what is looked for: when it has terms, and not MANY hits.
+
+    One statement. What many contents have is met soon by walking through the newest.
+    """
+    indexed = sum(bool(word.terms) for word in query.words)
+    if not indexed:
+        return False
+    statement = _count(indexed, len(query.words) - indexed)
+    [(hits,)] = await statement.fetch(runner, query.parameters(by_index=True) | {"user_id": query.user_id})
+    return int(hits) < MANY
+
+
+@cache
+def _count(indexed: int, scanned: int) -> CompiledStatement:
+    """Count the hits of so many words, up to MANY."""
+    one: ColumnElement[int] = literal_column("1")
+    hits = select(one).select_from(Content).where(OWNED, *INDEXED[:indexed], *SCANNED[:scanned]).limit(MANY)
+    return CompiledStatement(
+        f"the count of hits of {indexed} + {scanned} words", select(func.count()).select_from(hits.subquery())
+    )

@@ -1,6 +1,5 @@
 """Which line of the application ran a statement: found on the stack, across SQLAlchemy's greenlets."""
 
-import asyncio
 import sys
 import sysconfig
 from collections.abc import Sequence
@@ -13,10 +12,15 @@ import greenlet  # type: ignore[import-untyped]  # ships no types
 _HERE = str(Path(__file__).parent)
 _STANDARD_LIBRARY = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib")})
 _INSTALLED = ("site-packages", "dist-packages")
-# Above these functions of FastAPI is what every request passes alike, and never what tells one call from another.
-_ENTRANCES = frozenset({"run_endpoint_function", "solve_dependencies"})
-# And below these is what started the process.
-_BOTTOM = (asyncio.Handle._run.__code__, asyncio.Runner.run.__code__)  # noqa: SLF001 - where every task hangs
+# What every request passes alike, and what started the process, never tells one call from another: where the stack
+# reaches one of these functions of a library, it ends.
+_ENDS = {
+    "fastapi/routing.py": frozenset({"run_endpoint_function"}),
+    "fastapi/dependencies/utils.py": frozenset({"solve_dependencies"}),
+    "asyncio/events.py": frozenset({"_run"}),
+    "asyncio/runners.py": frozenset({"run"}),
+}
+_MOST_CALLS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +35,14 @@ class Site:
         return f"{self.file}:{self.line} {self.function}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Call:
-    """Where a statement came from: the nearest application line, and a hash of all application lines on the stack."""
+    """Where a statement came from: one object for all that have the same application lines on the stack.
+
+    `site` is the nearest of these lines.
+    """
 
     site: Site | None
-    stack: int
 
 
 class CallSites:
@@ -48,52 +54,68 @@ class CallSites:
 
     def __init__(self, infrastructure: Sequence[Path] = ()) -> None:
         self._library = (_HERE, *(str(path) for path in infrastructure))
-        # By id, since a code object's own hash reads all of its content; the object beside it keeps the id taken.
-        self._codes: dict[int, tuple[bool | None, CodeType]] = {id(code): (None, code) for code in _BOTTOM}
-        self._sites: dict[tuple[int, int], Site] = {}
+        # By file: whether it is the application's; of a library's, the functions at which the stack ends.
+        self._files: dict[str, bool | frozenset[str]] = {}
+        self._calls: dict[tuple[str | int, ...], Call] = {}
 
-    def find(self) -> Call:
-        """Return where the running code was called from, up to its task's own start."""
-        # Run for every statement, over some thirty frames: hence one loop, and nothing made that is not needed.
-        codes = self._codes
-        site: Site | None = None
-        stack: list[int] = []
+    def find(self, entrance: CodeType | None = None, *, nearest: bool = False) -> Call:
+        """Return where the running code was called from; only the `nearest` line if no other is needed.
+
+        `entrance` is the function at which the application begins, where it is known; else all is passed up to the
+        task's own start.
+        """
+        # Run for every statement, over some thirty frames: hence one loop that calls nothing.
+        files = self._files
+        stack: list[str | int] = []
+        innermost: FrameType | None = None
         running: greenlet.greenlet | None = greenlet.getcurrent()
         frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the one way to a frame that costs nothing
-        while running is not None:
-            while frame is not None:
-                code = frame.f_code
-                key = id(code)
-                application = codes[key][0] if key in codes else self._learn(key, code)
-                if application:
-                    stack += (key, frame.f_lasti)
-                    if site is None:
-                        site = self._site(key, frame)
-                elif application is None:
-                    return Call(site, hash(tuple(stack)))
-                frame = frame.f_back
-            # A greenlet's outermost frame leads nowhere; what it was started by goes on in its parent.
-            running = running.parent
-            frame = running.gr_frame if running is not None else None
-        return Call(site, hash(tuple(stack)))
-
-    def _learn(self, key: int, code: CodeType) -> bool | None:
-        entrance = code.co_name in _ENTRANCES and Path(code.co_filename).parent.name in {"fastapi", "dependencies"}
-        application = None if entrance else self._is_application(code.co_filename)
-        self._codes[key] = (application, code)
-        return application
-
-    def _is_application(self, filename: str) -> bool:
-        if filename.startswith("<") or any(name in Path(filename).parts for name in _INSTALLED):
-            return False
-        return not any(Path(filename).is_relative_to(path) for path in (*_STANDARD_LIBRARY, *self._library))
-
-    def _site(self, key: int, frame: FrameType) -> Site:
-        site = self._sites.get((key, frame.f_lasti))
-        if site is None:
+        while frame is not None:
             code = frame.f_code
-            site = self._sites[key, frame.f_lasti] = Site(_short(code.co_filename), frame.f_lineno, code.co_name)
-        return site
+            file = code.co_filename
+            try:
+                kind = files[file]
+            except KeyError:
+                kind = files[file] = self._kind(file)
+            if kind is True:
+                stack += (file, code.co_firstlineno, frame.f_lasti)
+                if innermost is None:
+                    innermost = frame
+                    if nearest:
+                        break
+                if code is entrance:
+                    break
+            elif kind is not False and code.co_name in kind:
+                break
+            frame = frame.f_back
+            if frame is None and running is not None:
+                # A greenlet's outermost frame leads nowhere; what it was started by goes on in its parent.
+                running = running.parent
+                frame = running.gr_frame if running is not None else None
+        key = tuple(stack)
+        try:
+            return self._calls[key]
+        except KeyError:
+            if len(self._calls) >= _MOST_CALLS:
+                self._calls.clear()  # a recursion, say, that is as deep as its data
+            call = self._calls[key] = Call(_site(innermost) if innermost is not None else None)
+            return call
+
+    def _kind(self, filename: str) -> bool | frozenset[str]:
+        path = Path(filename)
+        for file, functions in _ENDS.items():
+            if path.as_posix().endswith(f"/{file}") and self._is_library(path):
+                return functions
+        return not self._is_library(path)
+
+    def _is_library(self, path: Path) -> bool:
+        if str(path).startswith("<") or any(name in path.parts for name in _INSTALLED):
+            return True
+        return any(path.is_relative_to(library) for library in (*_STANDARD_LIBRARY, *self._library))
+
+
+def _site(frame: FrameType) -> Site:
+    return Site(_short(frame.f_code.co_filename), frame.f_lineno, frame.f_code.co_name)
 
 
 def _short(filename: str) -> str:

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from daybook.tracing.callsite import Site
+from daybook.tracing.group import Group
 from daybook.tracing.silence import Silence
-from daybook.tracing.trace import Group, Hold, Load, Trace
+from daybook.tracing.trace import Hold, Load, Trace
 
 LEAST_REPEATS = 3
 """As many runs of one statement from one place are a loop, when no attribute's load explains them."""
@@ -32,14 +33,17 @@ class Finding:
 def find(trace: Trace) -> list[Finding]:
     """Return what is wrong with a request so far; the silenced are among it, and say so."""
     found: list[Finding | None] = [*_failures(trace)] if trace.failures else []
-    for group in trace.groups.values():
-        if group.first.shape.cascade is not None:
-            found.append(_joined_cascade(group))
-        if group.count > 1:
-            found += (_loop(group), _duplicate(group))
-    found += map(_held, trace.idle_holds)
-    found.append(_over_budget(trace))
-    return [finding for finding in found if finding is not None]
+    if trace.count > 1 or trace.cascades:  # else there is nothing to compare
+        for group in trace.groups():
+            if group.first.shape.cascade is not None:
+                found.append(_joined_cascade(group))
+            if group.count > 1:
+                found += (_loop(group), _duplicate(group))
+    if trace.idle_holds:
+        found += map(_held, trace.idle_holds)
+    if trace.budget is not None and trace.count > trace.budget:
+        found.append(_over_budget(trace.count, trace.budget))
+    return [finding for finding in found if finding is not None] if found else []
 
 
 def _failures(trace: Trace) -> Iterator[Finding]:
@@ -59,10 +63,10 @@ def _joined_cascade(group: Group) -> Finding | None:
     statements = "1 statement" if group.count == 1 else f"{group.count} statements"
     joins = "1 join" if len(cascade.paths) == 1 else f"{len(cascade.paths)} joins"
     size = f"{group.rows} rows x {group.first.columns} columns"
-    made: Counter[str] = Counter()
+    made: Counter[type] = Counter()
     for span in group.spans:
         made.update(span.objects or {})
-    objects = " -> " + " ".join(f"{name} {count}" for name, count in made.most_common()) if made else ""
+    objects = " -> " + " ".join(f"{one.__name__} {count}" for one, count in made.most_common()) if made else ""
     message = f"{statements}, {joins} from the mapping ({', '.join(cascade.paths)}), {size}{objects}"
     return _about(group, "joined-cascade", message, cascade.fix, group.count)
 
@@ -115,7 +119,5 @@ def _held(hold: Hold) -> Finding:
     )
 
 
-def _over_budget(trace: Trace) -> Finding | None:
-    if trace.budget is None or trace.count <= trace.budget:
-        return None
-    return Finding("over-budget", f"{trace.count} statements where {trace.budget} are declared", "see them below")
+def _over_budget(count: int, budget: int) -> Finding:
+    return Finding("over-budget", f"{count} statements where {budget} are declared", "see them below")

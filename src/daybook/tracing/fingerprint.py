@@ -94,10 +94,13 @@ def _writes(name: str) -> bool:
 
 
 def identity_of(parameters: Any) -> int | None:
-    """Return a number that is the same for the same parameters; None where no two runs should be compared."""
-    if isinstance(parameters, list):
-        return None
+    """Return a number that is the same for the same parameters; None where no two runs should be compared.
+
+    They should not when a parameter is a list: several of its kind are chunks of one whole.
+    """
     try:
-        return hash(parameters)
+        return hash(parameters) if parameters is not None else None
     except TypeError:
+        if isinstance(parameters, list) or any(isinstance(value, list) for value in parameters):
+            return None
         return hash(repr(parameters))

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import deque
 
-INTERVAL = 0.005
+INTERVAL = 0.01
 """Seconds between two beats."""
 _NOTICEABLE = 0.002
 """Seconds that a beat may come late for ordinary reasons."""
@@ -24,31 +24,31 @@ class Heartbeat:
         """Listen."""
         self._listeners += 1
         if self._timer is None:
-            self._schedule()
+            self._schedule(asyncio.get_running_loop())
 
-    def stop(self) -> None:
-        """Listen no longer; the beat ends by itself when nobody listens."""
+    def stop(self, started: float, ended: float) -> list[tuple[float, float]]:
+        """Listen no longer, and return the times between these two in which the loop was blocked.
+
+        The times are of `time.perf_counter`. The beat ends by itself when nobody listens.
+        """
         self._listeners -= 1
-
-    def blocked(self, started: float, ended: float) -> list[tuple[float, float]]:
-        """Return the times between these two (of `time.perf_counter`) in which the loop was blocked."""
         found = []
+        if self._timer is not None and ended - self._due > _NOTICEABLE:
+            found.append((max(self._due, started), ended))
         for begin, end in reversed(self._blocked):
             if end <= started:
                 break
             found.append((max(begin, started), min(end, ended)))
-        if self._timer is not None and ended - self._due > _NOTICEABLE:
-            found.append((max(self._due, started), ended))
-        return [(begin, end) for begin, end in found if end > begin]
+        return [(begin, end) for begin, end in found if end > begin] if found else found
 
-    def _schedule(self) -> None:
+    def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
         self._due = time.perf_counter() + INTERVAL
-        self._timer = asyncio.get_running_loop().call_later(INTERVAL, self._beat)
+        self._timer = loop.call_later(INTERVAL, self._beat, loop)
 
-    def _beat(self) -> None:
+    def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
         now = time.perf_counter()
         if now - self._due > _NOTICEABLE:
             self._blocked.append((self._due, now))
         self._timer = None
         if self._listeners:
-            self._schedule()
+            self._schedule(loop)

@@ -10,6 +10,8 @@ KEPT = 100
 """Traces that are kept."""
 MOST_ROUTES = 300
 _SAMPLES = 200
+# Traces are counted some at a time, since after each request the processor would have to fetch the code for it anew.
+_BATCH = 25
 
 
 @dataclass(slots=True)
@@ -32,43 +34,71 @@ class RouteStatistics:
         ordered = sorted(self.durations)
         return ordered[-(-95 * len(ordered) // 100) - 1] if ordered else 0.0
 
-    def add(self, trace: Trace) -> None:
+    def add(self, trace: Trace, identifier: str) -> None:
         """Count one request in."""
         self.requests += 1
         self.errors += trace.outcome is not None or (trace.status or 0) >= 500
         self.most_statements = max(self.most_statements, trace.count)
-        self.last_id = trace.id
+        self.last_id = identifier
         self.durations.append(trace.seconds)
         for finding in trace.findings:
             key = (finding.kind, str(finding.site))
             if finding.silence is None and (key in self.findings or len(self.findings) < _SAMPLES):
-                self.findings[key] = (finding, self.findings.get(key, (finding, 0, ""))[1] + 1, trace.id)
+                self.findings[key] = (finding, self.findings.get(key, (finding, 0, ""))[1] + 1, identifier)
 
 
 class History:
     """A ring of traces, and the statistics of their routes."""
 
     def __init__(self) -> None:
-        self.traces: OrderedDict[str, Trace] = OrderedDict()
-        self.routes: dict[tuple[str, str], RouteStatistics] = {}
         self.finished = 0
+        self._traces: OrderedDict[str, Trace] = OrderedDict()
+        self._routes: dict[tuple[str, str], RouteStatistics] = {}
+        self._fresh: dict[str, Trace] = {}
+
+    @property
+    def traces(self) -> OrderedDict[str, Trace]:
+        """The last traces by their ids, the newest last."""
+        self._take_in()
+        return self._traces
+
+    @property
+    def routes(self) -> dict[tuple[str, str], RouteStatistics]:
+        """What is known of each method and route."""
+        self._take_in()
+        return self._routes
+
+    def __contains__(self, identifier: str) -> bool:
+        return identifier in self._fresh or identifier in self._traces
 
     def add(self, trace: Trace) -> None:
         """Keep a finished trace, and let the oldest go."""
         self.finished += 1
-        self.traces[trace.id] = trace
-        if len(self.traces) > KEPT:
-            self.traces.popitem(last=False)
-        key = (trace.method, trace.route)
-        route = self.routes.get(key)
-        if route is None:
-            if len(self.routes) >= MOST_ROUTES:
-                return
-            route = self.routes[key] = RouteStatistics(*key)
-        route.add(trace)
+        self._fresh[trace.id] = trace
+        if len(self._fresh) >= _BATCH:
+            self._take_in()
 
     def clear(self) -> None:
         """Forget everything."""
-        self.traces.clear()
-        self.routes.clear()
+        self._take_in()
+        self._traces.clear()
+        self._routes.clear()
         self.finished += 1
+
+    def _take_in(self) -> None:
+        for identifier, trace in self._fresh.items():
+            self._traces[identifier] = trace
+            self._count(trace, identifier)
+            trace.let_go()
+        self._fresh.clear()
+        while len(self._traces) > KEPT:
+            self._traces.popitem(last=False)
+
+    def _count(self, trace: Trace, identifier: str) -> None:
+        key = (trace.method, trace.route)
+        route = self._routes.get(key)
+        if route is None:
+            if len(self._routes) >= MOST_ROUTES:
+                return
+            route = self._routes[key] = RouteStatistics(*key)
+        route.add(trace, identifier)

@@ -27,13 +27,14 @@ class TraceMiddleware:
             await self.app(scope, receive, send)
             return
         trace = self.recorder.start(scope["method"], scope["path"])
+        trace.scope = scope
         token = current_trace.set(trace)
 
         async def watched(message: Message) -> None:
             if message["type"] == "http.response.start":
                 trace.status = message["status"]
                 trace.response_started = time.perf_counter()
-                _add_headers(message, trace)
+                _add_headers(message, trace, trace.response_started)
             await send(message)
             if message["type"] == "http.response.body" and not message.get("more_body", False):
                 trace.response_ended = time.perf_counter()
@@ -45,32 +46,37 @@ class TraceMiddleware:
             raise
         finally:
             current_trace.reset(token)
+            trace.scope = None  # it holds what was sent, secrets among it
             _note_route(trace, scope)
             self.recorder.finish(trace)
 
 
-def _add_headers(message: Message, trace: Trace) -> None:
+def _add_headers(message: Message, trace: Trace, now: float) -> None:
     # What is known so far: SQL of a streamed body or of a background task comes later. The log line is the truth.
     found = find(trace)
-    timing = (
-        f'total;dur={trace.seconds * 1000:.1f}, db;dur={trace.db * 1000:.1f};desc="{trace.count}q", '
-        f"pool;dur={trace.pool * 1000:.1f}, orm;dur={trace.orm * 1000:.1f}"
+    timing = b'total;dur=%.1f, db;dur=%.1f;desc="%dq", pool;dur=%.1f, orm;dur=%.1f' % (
+        (now - trace.started) * 1000,
+        trace.db * 1000,
+        trace.count,
+        trace.pool * 1000,
+        trace.orm * 1000,
     )
-    counts = f"q={trace.count};n1={count_of(found, 'n+1')};waste={count_of(found, *WASTE)}"
+    loops, waste = (count_of(found, "n+1"), count_of(found, *WASTE)) if found else (0, 0)
+    counts = (os.getpid(), trace.id.encode(), trace.count, loops, waste)
     message["headers"] = [
         *message.get("headers", ()),
-        (b"server-timing", timing.encode()),
-        (b"x-sql-trace", f"{os.getpid()}-{trace.id};{counts}".encode()),
+        (b"server-timing", timing),
+        (b"x-sql-trace", b"%d-%b;q=%d;n1=%d;waste=%d" % counts),
     ]
 
 
 def _note_route(trace: Trace, scope: Scope) -> None:
+    trace.endpoint = scope.get("endpoint")
     route = scope.get("route")
+    if route is None:
+        return
     # FastAPI keeps the path with the prefixes of the including routers beside the route, which knows only its own.
-    effective = scope.get("fastapi", {}).get("effective_route_context")
-    trace.route = getattr(effective, "path", None) or getattr(route, "path", None) or trace.path
-    endpoint = scope.get("endpoint")
-    if endpoint is not None:
-        trace.endpoint = f"{endpoint.__module__}.{getattr(endpoint, '__qualname__', type(endpoint).__qualname__)}"
+    effective = scope.get("fastapi", {}).get("effective_route_context", route)
+    trace.route = getattr(effective, "path", None) or trace.path
     declared = (getattr(route, "openapi_extra", None) or {}).get(BUDGET)
     trace.budget = declared if isinstance(declared, int) else None

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, PoolProxiedConnection
 
-from daybook.tracing.trace import DETAILS, Hold, current_span, current_trace, locate
+from daybook.tracing.callsite import DEFAULT, Site
+from daybook.tracing.trace import DETAILS, Hold, OrmSpan, Trace, current_hold, current_span, current_trace, locate
 
 logger = logging.getLogger("daybook.tracing")
 
@@ -22,6 +23,7 @@ class TracedPool(AsyncAdaptedQueuePool):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.holds: set[Hold] = set()
+        """Of the connections that are out."""
 
     def connect(self) -> PoolProxiedConnection:
         """Return a connection; when none came free in time, log who holds them all, and raise as ever."""
@@ -34,14 +36,15 @@ class TracedPool(AsyncAdaptedQueuePool):
             logger.error("pool exhausted: %s", holders)  # noqa: TRY400 - it is raised, and logged by who handles it
             raise
         finally:
-            waited = time.perf_counter() - started
+            now = time.perf_counter()
             if trace is not None:
-                trace.pool += waited
+                trace.pool += now - started
             if span is not None:
-                span.inner += waited
-        driver = connection.driver_connection
-        hold = Hold(trace, id(driver), driver, locate(trace, span).site, time.perf_counter())
+                span.inner += now - started
+        adapter = connection.dbapi_connection
+        hold = Hold(trace, adapter, _site(trace, span), now, id(adapter))
         self.holds.add(hold)
+        current_hold.set(hold)
         if connection.record_info is not None:
             connection.record_info[_HOLD] = hold
         if trace is not None and len(trace.holds) < DETAILS:
@@ -53,12 +56,19 @@ class TracedPool(AsyncAdaptedQueuePool):
         if hold is not None:
             self.holds.discard(hold)
             hold.ended = time.perf_counter()
-            hold.driver = None
-            if hold.trace is not None:
-                hold.trace.held += hold.seconds
-                if held_for_nothing(hold) and len(hold.trace.idle_holds) < DETAILS:
-                    hold.trace.idle_holds.append(hold)
+            hold.adapter = None
+            trace, seconds = hold.trace, hold.ended - hold.started
+            if trace is not None:
+                trace.held += seconds
+                if seconds > IDLE_AFTER and held_for_nothing(hold) and len(trace.idle_holds) < DETAILS:
+                    trace.idle_holds = (*trace.idle_holds, hold)
         super()._do_return_conn(record)
+
+
+def _site(trace: Trace | None, span: OrmSpan | None) -> Site | None:
+    if span is not None:
+        return locate(trace, span).site
+    return (trace.call_sites if trace is not None else DEFAULT).find(nearest=True).site
 
 
 def hold_of(connection: PoolProxiedConnection) -> Hold | None:
@@ -67,8 +77,8 @@ def hold_of(connection: PoolProxiedConnection) -> Hold | None:
 
 
 def held_for_nothing(hold: Hold) -> bool:
-    """Whether a connection is held long while less than a tenth of the time went into SQL."""
-    return hold.seconds > IDLE_AFTER and hold.sql < hold.seconds / 10
+    """Whether SQL, and what the ORM makes of it, took less than a tenth of the time that a connection is held."""
+    return hold.sql + hold.orm < hold.seconds / 10
 
 
 def describe_hold(hold: Hold) -> str:

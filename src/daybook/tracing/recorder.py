@@ -1,5 +1,6 @@
 """Listens to an engine and its sessions, and writes what they do into the trace of the running request."""
 
+import itertools
 import logging
 import random
 import re
@@ -8,10 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
-from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, event
-from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.engine.interfaces import CacheStats, DBAPICursor, ExceptionContext, ExecuteStyle
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.orm import Session
@@ -20,19 +19,16 @@ from sqlalchemy.pool import Pool
 from daybook.tracing import text
 from daybook.tracing.callsite import CallSites
 from daybook.tracing.findings import find
-from daybook.tracing.fingerprint import Shape, identity_of, shape_of, shape_of_text
+from daybook.tracing.fingerprint import Shape, shape_of, shape_of_text
 from daybook.tracing.heartbeat import Heartbeat
 from daybook.tracing.history import History
 from daybook.tracing.pool import TracedPool, hold_of
 from daybook.tracing.session import TracedSession
-from daybook.tracing.silence import silence_of
-from daybook.tracing.trace import DETAILS, Hold, Statement, Trace, current_span, current_trace, locate
+from daybook.tracing.silence import current_silence, silence_of
+from daybook.tracing.trace import DETAILS, Hold, Statement, Trace, current_hold, current_span, current_trace, locate
 from daybook.tracing.watch import open_watches, watch
 
-logger = logging.getLogger("daybook.tracing")
-
-_MOST_PARAMETERS = 10_000
-"""Characters of parameters that are kept with a statement, when they are."""
+_NOT_OF_A_NAME = re.compile(r"[^A-Za-z0-9_]")
 
 
 class Recorder:
@@ -51,7 +47,7 @@ class Recorder:
     def __init__(
         self,
         *,
-        request_id: Callable[[], str | None] = lambda: None,
+        request_id: Callable[[], str | None] | None = None,
         infrastructure: Sequence[Path] = (),
         keep_parameters: bool = False,
     ) -> None:
@@ -59,10 +55,10 @@ class Recorder:
         self.engine: AsyncEngine | None = None
         self.on_finish: list[Callable[[Trace], None]] = []
         self._request_id = request_id
+        self._numbers = itertools.count(random.getrandbits(31))
         self._call_sites = CallSites(infrastructure)
         self._keep_parameters = keep_parameters
         self._heartbeat = Heartbeat()
-        self._running: WeakKeyDictionary[Connection, Statement] = WeakKeyDictionary()
 
     def install(self, engine: AsyncEngine) -> None:
         """Listen to this engine, and to those derived from it, for as long as it lives.
@@ -83,19 +79,13 @@ class Recorder:
         """Return a new trace; whoever starts one sets `current_trace` to it, and finishes it."""
         self._heartbeat.start()
         return Trace(
-            method,
-            path,
-            watches=open_watches(),
-            identify=self._identify,
-            call_sites=self._call_sites,
-            keep_parameters=self._keep_parameters,
+            method, path, self._identify, self._call_sites, (*open_watches,), self._keep_parameters, route=path
         )
 
     def finish(self, trace: Trace) -> None:
         """Close a trace: judge it, keep it, log it."""
         trace.ended = time.perf_counter()
-        trace.blocked = self._heartbeat.blocked(trace.started, trace.ended)
-        self._heartbeat.stop()
+        trace.blocked = self._heartbeat.stop(trace.started, trace.ended)
         trace.findings = find(trace)
         for finding in trace.findings:
             if finding.silence is not None:
@@ -104,7 +94,6 @@ class Recorder:
         text.log(trace)
         for tell in self.on_finish:
             tell(trace)
-        trace.let_go()
 
     @contextmanager
     def trace(self, name: str) -> Iterator[Trace]:
@@ -129,18 +118,17 @@ class Recorder:
         `connection` is the driver's, when it came from the engine's pool. Set `rows` and `columns` of what is
         yielded to how many came back. What is raised within is recorded, and goes on.
         """
-        shape = shape_of_text(sql)
-        hold = self._hold_of_driver(connection)
-        identity = None if any(isinstance(value, list) for value in parameters) else identity_of(tuple(parameters))
-        statement = self._begin(sql, shape, hold, identity, parameters)
+        trace = current_trace.get()
+        statement = self._new(trace, sql, shape_of_text(sql), self._hold_of_driver(connection), tuple(parameters))
         if self.engine is not None:
             text.echo(self.engine, sql, parameters)
+        _begin(trace, statement, time.perf_counter())
         try:
             yield statement
         except BaseException as error:
-            self._end(statement, type(error).__name__)
+            _end(trace, statement, time.perf_counter(), error)
             raise
-        self._end(statement)
+        _end(trace, statement, time.perf_counter())
 
     def logging_token(self) -> str | None:
         """Return what stands in brackets before each echoed line of the running request."""
@@ -157,20 +145,30 @@ class Recorder:
         rows: int | None = None,
         error: BaseException | None = None,
     ) -> None:
-        """Record a statement that the driver has run and whose caller has echoed it; times of `time.perf_counter`."""
+        """Record a statement that the driver has run and whose caller has echoed it; times of `time.perf_counter`.
+
+        It is taken to have run on the connection that the running task took from the pool last.
+        """
         trace = current_trace.get()
-        held = [hold for hold in trace.holds if hold.ended is None] if trace is not None else []
-        identity = None if any(isinstance(value, list) for value in parameters) else identity_of(tuple(parameters))
-        run = self._begin(sql, shape_of_text(sql), held[-1] if held else None, identity, parameters, started=started)
-        run.rows = rows or 0
-        self._end(run, type(error).__name__ if error is not None else None, ended=ended)
+        hold = current_hold.get()
+        if hold is not None and hold.ended is not None:
+            hold = None
+        statement = self._new(trace, sql, shape_of_text(sql), hold, tuple(parameters))
+        statement.rows = rows or 0
+        statement.started = started
+        if trace is not None:
+            trace.begin(statement)
+        if open_watches:
+            watch(statement, trace)
+        _end(trace, statement, ended, error)
 
     def _identify(self) -> str:
+        given = self._request_id() if self._request_id is not None else None
+        if not given:
+            return f"{next(self._numbers):08x}"
         # The end of an id and not its start, which is the same for a while where it is made from the time.
-        given = self._request_id()
-        name = re.sub(r"[^A-Za-z0-9_]", "", given)[-8:] if given else ""
-        name = name or f"{random.getrandbits(32):08x}"
-        return name if name not in self.history.traces else f"{name}_{random.getrandbits(16):04x}"
+        name = given[-8:] if given.isalnum() else _NOT_OF_A_NAME.sub("", given)[-8:]
+        return name if name and name not in self.history else f"{name}_{next(self._numbers):08x}"
 
     def _label(self, connection: Connection) -> None:
         if (trace := current_trace.get()) and connection.engine.logger.isEnabledFor(logging.INFO):
@@ -182,90 +180,60 @@ class Recorder:
         _cursor: DBAPICursor,
         sql: str,
         parameters: Any,
-        context: DefaultExecutionContext,
+        context: Any,
         executemany: bool,
     ) -> None:
+        compiled = context.compiled
         many = executemany or context.execute_style is ExecuteStyle.INSERTMANYVALUES
-        self._running[connection] = self._begin(
+        trace = current_trace.get()
+        statement = context.traced = self._new(
+            trace,
             sql,
-            shape_of(sql, context.compiled),
+            shape_of(sql, compiled),
             hold_of(connection.connection),
-            None if many else identity_of(parameters),
-            parameters,
-            option=context.execution_options.get("sql_expected"),
-            cached=context.cache_hit is CacheStats.CACHE_HIT if context.compiled else None,
+            None if many else parameters,
+            context.execution_options.get("sql_expected"),
         )
+        statement.cached = context.cache_hit is CacheStats.CACHE_HIT if compiled is not None else None
+        _begin(trace, statement, time.perf_counter())
 
     def _after(
         self,
-        connection: Connection,
+        _connection: Connection,
         cursor: DBAPICursor,
         _sql: str,
         _parameters: Any,
-        _context: DefaultExecutionContext,
+        context: Any,
         _executemany: bool,
     ) -> None:
-        statement = self._running.pop(connection, None)
-        if statement is not None:
-            statement.rows = max(0, cursor.rowcount)
-            statement.columns = len(cursor.description or ())
-            self._end(statement)
+        now = time.perf_counter()
+        statement: Statement = context.traced
+        statement.rows = max(0, cursor.rowcount)
+        statement.columns = len(cursor.description or ())
+        _end(current_trace.get(), statement, now)
 
     def _failed(self, failure: ExceptionContext) -> None:
         # It comes for a statement that was cancelled, too, where `after_cursor_execute` does not.
-        error = failure.original_exception
-        statement = self._running.pop(failure.connection, None) if failure.connection is not None else None
-        if statement is not None:
-            self._end(statement, type(error).__name__)
-        elif trace := current_trace.get():
+        statement: Statement | None = getattr(failure.execution_context, "traced", None)
+        trace = current_trace.get()
+        if statement is not None and not statement.ended:
+            _end(trace, statement, time.perf_counter(), failure.original_exception)
+        elif trace is not None:
             trace.fail()
 
-    def _begin(
+    def _new(  # noqa: PLR0917 - called for every statement, where names would cost
         self,
+        trace: Trace | None,
         sql: str,
         shape: Shape,
         hold: Hold | None,
-        identity: int | None,
-        parameters: Any,
-        *,
+        parameters: Sequence[Any] | None,
         option: str | None = None,
-        cached: bool | None = None,
-        started: float | None = None,
     ) -> Statement:
-        trace = current_trace.get()
         span = current_span.get()
         call = locate(trace, span)
-        statement = Statement(
-            number=trace.count + 1 if trace is not None else 0,
-            sql=sql,
-            shape=shape,
-            call=call,
-            started=0.0,
-            hold=hold,
-            span=span,
-            cached=cached,
-            identity=identity,
-            silence=silence_of(option, call.site),
-        )
-        if trace is not None:
-            if trace.keep_parameters and len(trace.statements) < DETAILS and len(repr(parameters)) < _MOST_PARAMETERS:
-                statement.parameters = parameters
-            statement.trace = trace
-        watch(statement)
-        statement.started = time.perf_counter() if started is None else started
-        if trace is not None:
-            trace.begin(statement)
-        return statement
-
-    def _end(self, statement: Statement, error: str | None = None, *, ended: float | None = None) -> None:
-        statement.ended = time.perf_counter() if ended is None else ended
-        statement.error = error
-        if statement.hold is not None:
-            statement.hold.sql += statement.seconds
-        if statement.span is not None:
-            statement.span.inner += statement.seconds
-        if statement.trace is not None:
-            statement.trace.end(statement)
+        silence = current_silence.get() if option is None else silence_of(option, call.site)
+        return Statement(sql, shape, call, hold, span, silence, parameters)
 
     def _mark(self, connection: Connection, what: str) -> None:
         trace = current_trace.get()
@@ -280,4 +248,25 @@ class Recorder:
         pool = self.engine.sync_engine.pool if self.engine is not None else None
         if connection is None or not isinstance(pool, TracedPool):
             return None
-        return next((hold for hold in pool.holds if hold.driver is connection), None)
+        return next((hold for hold in pool.holds if hold.adapter.driver_connection is connection), None)
+
+
+def _begin(trace: Trace | None, statement: Statement, now: float) -> None:
+    statement.started = now
+    if trace is not None:
+        trace.begin(statement)
+    if open_watches:
+        watch(statement, trace)
+
+
+def _end(trace: Trace | None, statement: Statement, now: float, error: BaseException | None = None) -> None:
+    statement.ended = now
+    if error is not None:
+        statement.error = type(error).__name__
+    if statement.hold is not None:
+        statement.hold.sql += now - statement.started
+    if statement.span is not None:
+        statement.span.inner += now - statement.started
+        statement.span.hold = statement.hold
+    if trace is not None:
+        trace.end(statement)

@@ -67,7 +67,7 @@ def detail(trace: Trace) -> Json:
 
     lanes = _lanes(trace)
     return summary(trace) | {
-        "endpoint": trace.endpoint,
+        "endpoint": _qualified_name(trace.endpoint) if trace.endpoint is not None else None,
         "responseStarted": since(trace.response_started),
         "responseEnded": since(trace.response_ended),
         "connections": len(lanes),
@@ -110,7 +110,7 @@ def _statement(statement: Statement, trace: Trace, lanes: dict[int, int]) -> Jso
         "ms": _ms(end - statement.started),
         "orm": _span(span, trace) if span is not None else None,
         "why": f"{span.load.kind}: {span.load.attribute}" if span is not None and span.load is not None else None,
-        "objects": dict(span.objects or {}) if span is not None else {},
+        "objects": {one.__name__: count for one, count in span.objects.items()} if span and span.objects else {},
         "rows": statement.rows,
         "columns": statement.columns,
         "cached": statement.cached,
@@ -160,6 +160,10 @@ def _route(route: RouteStatistics) -> Json:
             _finding(finding) | {"requests": count, "lastId": last} for finding, count, last in route.findings.values()
         ],
     }
+
+
+def _qualified_name(endpoint: object) -> str:
+    return f"{endpoint.__module__}.{getattr(endpoint, '__qualname__', type(endpoint).__qualname__)}"
 
 
 def _text(value: object) -> str | None:

@@ -4,6 +4,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import event
@@ -12,6 +13,7 @@ from sqlalchemy.orm import ORMExecuteState, RelationshipProperty, Session
 
 from daybook.tracing.trace import Load, OrmSpan, current_span, current_trace, locate
 
+_class_of = attrgetter("class_")
 logger = logging.getLogger("daybook.tracing")
 
 
@@ -51,9 +53,11 @@ def _timed(session: Session, run: Callable[..., Any], args: tuple[Any, ...], kwa
         span.ended = time.perf_counter()
         if outer is None and len(session.identity_map) > known:
             # What is new stands at the end of the map. An event for each object would cost more than all else here.
-            span.objects = Counter(state.class_.__name__ for state in session.identity_map.all_states()[known:])
+            span.objects = Counter(map(_class_of, session.identity_map.all_states()[known:]))
         if outer is not None:
             outer.inner += span.ended - span.started
+        if span.hold is not None:
+            span.hold.orm += span.seconds
         if trace := current_trace.get():
             trace.orm += span.seconds
 
@@ -62,7 +66,7 @@ def _report_missing_greenlet(load: Load) -> None:
     trace = current_trace.get()
     site = locate(trace, current_span.get()).site
     if trace is not None:
-        trace.failures.append(("MissingGreenlet", load, site))
+        trace.failures = (*trace.failures, ("MissingGreenlet", load, site))
     else:
         logger.error("MissingGreenlet: %s lazily loaded at %s", load.attribute, site or "an unknown line")
 

@@ -18,7 +18,8 @@ class Silence:
 
 
 _silences: dict[tuple[str, Site | None], Silence] = {}
-_current: ContextVar[Silence | None] = ContextVar("current_silence", default=None)
+current_silence: ContextVar[Silence | None] = ContextVar("current_silence", default=None)
+"""What keeps statements of the running block quiet."""
 
 
 @contextmanager
@@ -27,16 +28,11 @@ def sql_expected(reason: str) -> Iterator[None]:
 
     A single statement says the same, without importing this package, by `.execution_options(sql_expected=reason)`.
     """
-    token = _current.set(_silence(reason, DEFAULT.find().site))
+    token = current_silence.set(silence_of(reason, DEFAULT.find().site))
     try:
         yield
     finally:
-        _current.reset(token)
-
-
-def silence_of(option: str | None, site: Site | None) -> Silence | None:
-    """Return the silence in force for a statement with this `sql_expected` option at this line."""
-    return _current.get() if option is None else _silence(option, site)
+        current_silence.reset(token)
 
 
 def unused_silences() -> list[Silence]:
@@ -47,5 +43,6 @@ def unused_silences() -> list[Silence]:
     return [silence for silence in _silences.values() if not silence.used]
 
 
-def _silence(reason: str, site: Site | None) -> Silence:
+def silence_of(reason: str, site: Site | None) -> Silence:
+    """Return the one silence for this reason at this line."""
     return _silences.setdefault((reason, site), Silence(reason, site))

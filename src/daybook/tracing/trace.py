@@ -1,22 +1,31 @@
-"""What is known of one request: its statements, its connections, where its time went."""
+"""What is known of one request: its statements, its connections, where its time went.
+
+Every statement of every request passes here, so it is written to be cheap: plain fields, nothing made before it is
+needed, and what only a reader or a finding asks for is made when they ask.
+"""
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from types import CodeType
+from typing import TYPE_CHECKING, Any, Literal
 
 from daybook.tracing.callsite import DEFAULT, Call, CallSites, Site
 from daybook.tracing.fingerprint import Shape
+from daybook.tracing.group import Group
 from daybook.tracing.silence import Silence
+
+if TYPE_CHECKING:
+    from daybook.tracing.findings import Finding
 
 DETAILS = 100
 """Statements, connections and transaction marks of a trace that are kept one by one; past it they are counted."""
+MOST_PARAMETERS = 10_000
+"""Characters of parameters that are kept with a statement, when they are."""
 MOST_GROUPS = 500
 """Different statements of a trace that are watched for repetition."""
-MOST_IDENTITIES = 200
-"""Different parameters of one statement that are told apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +48,8 @@ class OrmSpan:
     inner: float = 0.0
     call: Call | None = None
     load: Load | None = None
-    objects: Counter[str] | None = None
+    hold: "Hold | None" = None
+    objects: Counter[type] | None = None
 
     @property
     def seconds(self) -> float:
@@ -52,12 +62,14 @@ class Hold:
     """A connection, from its checkout to its return."""
 
     trace: "Trace | None"
-    connection: int
-    driver: object
+    adapter: Any
+    """What SQLAlchemy has around the driver's connection; None when it was returned."""
     site: Site | None
     started: float
+    connection: int
     ended: float | None = None
     sql: float = 0.0
+    orm: float = 0.0
 
     @property
     def seconds(self) -> float:
@@ -69,24 +81,25 @@ class Hold:
 class Statement:
     """One round to the database. Times are of `time.perf_counter`; `ended` is 0 while it runs."""
 
-    number: int
     sql: str
     shape: Shape
     call: Call
-    started: float
     hold: Hold | None
     span: OrmSpan | None
+    silence: Silence | None
+    parameters: Sequence[Any] | None
+    """None where no two runs should be compared; forgotten with the request's end, unless they are to be kept."""
     cached: bool | None = None
-    identity: int | None = None
-    parameters: Sequence[Any] | None = None
-    silence: Silence | None = None
-    same_as: int = 0
+    number: int = 0
+    started: float = 0.0
     ended: float = 0.0
     rows: int = 0
     columns: int = 0
     error: str | None = None
-    group: "Group | None" = None
-    trace: "Trace | None" = None
+    attempt: int = 0
+    epoch: int = 0
+    same_as: int = 0
+    group: Group | None = None
 
     @property
     def seconds(self) -> float:
@@ -95,80 +108,61 @@ class Statement:
 
 
 @dataclass(slots=True, eq=False)
-class Group:
-    """The statements of a trace that have the same SQL and the same application stack."""
-
-    first: Statement
-    count: int = 0
-    rows: int = 0
-    seconds: float = 0.0
-    repeats: int = 0
-    most_distinct: int = 0
-    distinct: set[int] = field(default_factory=set)
-    parents: set[int] = field(default_factory=set)
-    spans: list[OrmSpan] = field(default_factory=list)
-    seen: set[int] = field(default_factory=set)
-    attempt: int = 0
-    epoch: int = 0
-
-
 class Trace:
     """Everything one request did with the database. Mutable: every task that the request starts writes into it."""
 
-    def __init__(
-        self,
-        method: str,
-        path: str,
-        *,
-        identify: Callable[[], str],
-        call_sites: CallSites,
-        watches: Sequence[list["Statement"]] = (),
-        keep_parameters: bool = False,
-    ) -> None:
-        self._identify = identify
-        self._id = ""
-        self.method = method
-        self.path = path
-        self.route = path
-        self.endpoint: str | None = None
-        self.status: int | None = None
-        self.outcome: str | None = None
-        self.budget: int | None = None
-        self.at = time.time()
-        self.started = time.perf_counter()
-        self.response_started: float | None = None
-        self.response_ended: float | None = None
-        self.ended: float | None = None
-        self.call_sites = call_sites
-        self.watches = watches
-        self.keep_parameters = keep_parameters
+    method: str
+    path: str
+    identify: Callable[[], str]
+    call_sites: CallSites
+    watches: Sequence[list[Statement]] = ()
+    keep_parameters: bool = False
 
-        self.statements: list[Statement] = []
-        self.count = 0
-        self.errors = 0
-        self.rows = 0
-        self.db = 0.0
-        self.db_wall = 0.0
-        self.pool = 0.0
-        self.orm = 0.0
-        self.blocked: list[tuple[float, float]] = []
-        self.holds: list[Hold] = []
-        self.held = 0.0
-        self.marks: list[tuple[float, int, str]] = []
-        self.groups: dict[tuple[str, int, int], Group] = {}
-        self.failures: list[tuple[str, Load, Site | None]] = []
-        self.idle_holds: list[Hold] = []
-        self.findings: list[Any] = []
-        self._attempt = 0
-        self._epoch = 0
-        self._running = 0
-        self._running_since = 0.0
+    scope: Mapping[str, Any] | None = None
+    """Of the running request."""
+    route: str = ""
+    endpoint: Any = None
+    """The route's function, from when it is known."""
+    status: int | None = None
+    outcome: str | None = None
+    budget: int | None = None
+    at: float = field(default_factory=time.time)
+    started: float = field(default_factory=time.perf_counter)
+    response_started: float | None = None
+    response_ended: float | None = None
+    ended: float | None = None
+
+    statements: list[Statement] = field(default_factory=list)
+    count: int = 0
+    errors: int = 0
+    rows: int = 0
+    db: float = 0.0
+    db_wall: float = 0.0
+    pool: float = 0.0
+    orm: float = 0.0
+    held: float = 0.0
+    blocked: Sequence[tuple[float, float]] = ()
+    holds: list[Hold] = field(default_factory=list)
+    idle_holds: Sequence[Hold] = ()
+    cascades: bool = False
+    marks: list[tuple[float, int, str]] = field(default_factory=list)
+    failures: Sequence[tuple[str, Load, Site | None]] = ()
+    findings: "Sequence[Finding]" = ()
+
+    _id: str = field(default="", init=False)
+    _firsts: dict[tuple[str, Call, Silence | None], Statement] = field(default_factory=dict, init=False)
+    _groups: list[Group] = field(default_factory=list, init=False)
+    _compared: int = field(default=0, init=False)
+    _attempt: int = field(default=0, init=False)
+    _epoch: int = field(default=0, init=False)
+    _running: int = field(default=0, init=False)
+    _running_since: float = field(default=0.0, init=False)
 
     @property
     def id(self) -> str:
         """Settled when it is first needed: what gives the request its id may run inside what traces it."""
         if not self._id:
-            self._id = self._identify()
+            self._id = self.identify()
         return self._id
 
     @property
@@ -176,29 +170,44 @@ class Trace:
         """From the request's arrival to its end, or to now."""
         return (self.ended or time.perf_counter()) - self.started
 
+    @property
+    def entrance(self) -> CodeType | None:
+        """The code of the route's function: what has called it, all requests have passed alike."""
+        if self.scope is None:
+            return None
+        self.endpoint = self.endpoint or self.scope.get("endpoint")
+        return getattr(self.endpoint, "__code__", None)
+
     def begin(self, statement: Statement) -> None:
         """Take note that a statement starts."""
-        self.count += 1
-        if len(self.statements) < DETAILS:
-            self.statements.append(statement)
+        statement.number = self.count = self.count + 1
         if self._running == 0:
             self._running_since = statement.started
         self._running += 1
         if statement.shape.writes:
             self._epoch += 1
-        self._join_group(statement)
+        if statement.shape.cascade is not None:
+            self.cascades = True
+        statement.attempt = self._attempt
+        statement.epoch = self._epoch
+        if self.ended is not None:
+            statement.parameters = None  # what the request left running is listed, and no longer judged
+        if self.count <= DETAILS:
+            self.statements.append(statement)
+        elif self.ended is None:
+            self.groups()
+            self._compare(statement)
 
     def end(self, statement: Statement) -> None:
         """Take note that it ended, well or not."""
-        self.db += statement.seconds
+        self.db += statement.ended - statement.started
         self.rows += statement.rows
         self._running -= 1
         if self._running == 0:
             self.db_wall += statement.ended - self._running_since
-        if group := statement.group:
-            group.rows += statement.rows
-            group.seconds += statement.seconds
-        if statement.error:
+        if statement.group is not None:
+            statement.group.rows += statement.rows
+        if statement.error is not None:
             self.fail()
 
     def fail(self) -> None:
@@ -207,52 +216,49 @@ class Trace:
         self._attempt += 1
         self._epoch += 1
 
+    def groups(self) -> Sequence[Group]:
+        """Return the statements that were repeated, and those with joins of the mapping, each with its like."""
+        for statement in self.statements[self._compared :]:
+            self._compared += 1
+            self._compare(statement)
+        return self._groups
+
     def let_go(self) -> None:
         """Drop what only the findings needed, and every circle, so that memory is free as soon as the trace is."""
-        self.groups = {}
+        self._firsts = {}
+        self._groups = []
         for statement in self.statements:
             if statement.ended:
-                statement.group = statement.trace = None
+                statement.group = None
+            if not self.keep_parameters or len(repr(statement.parameters)) > MOST_PARAMETERS:
+                statement.parameters = None
         for hold in self.holds:
             if hold.ended:
                 hold.trace = None
 
-    def _join_group(self, statement: Statement) -> None:
-        key = (statement.shape.fingerprint, statement.call.stack, id(statement.silence))
-        group = self.groups.get(key)
-        if group is None:
-            if len(self.groups) >= MOST_GROUPS:
-                return
-            group = self.groups[key] = Group(statement)
-        statement.group = group
-        statement.same_as = group.first.number
-        if group.attempt != self._attempt:
-            group.attempt = self._attempt
-            group.distinct = set()
-        group.count += 1
-        if statement.span is not None and len(group.spans) < DETAILS:
-            group.spans.append(statement.span)
-        if statement.identity is not None and len(group.distinct) < MOST_IDENTITIES:
-            group.distinct.add(statement.identity)
-            group.most_distinct = max(group.most_distinct, len(group.distinct))
-            if group.epoch != self._epoch:
-                group.epoch = self._epoch
-                group.seen = set()
-            if statement.identity in group.seen:
-                group.repeats += 1
-            group.seen.add(statement.identity)
-        load = statement.span.load if statement.span else None
-        if load is not None and load.kind != "eager" and len(group.parents) < MOST_IDENTITIES:
-            group.parents.add(load.parent)
+    def _compare(self, statement: Statement) -> None:
+        """Put the statement to those before it that have the same SQL and the same application stack."""
+        key = (statement.shape.fingerprint, statement.call, statement.silence)
+        if key in self._firsts:
+            first = self._firsts[key]
+            if first.group is None:
+                self._groups.append(Group(first))
+            assert first.group is not None  # noqa: S101 - a group takes its first in
+            first.group.join(statement)
+        elif len(self._firsts) < MOST_GROUPS:
+            self._firsts[key] = statement
+            if statement.shape.cascade is not None:
+                self._groups.append(Group(statement))
 
 
 def locate(trace: Trace | None, span: OrmSpan | None) -> Call:
     """Return where the running code was called from; all that one call of a session does comes from one place."""
-    if span is not None and span.call is None and span.parent is not None:
-        span.call = span.parent.call
-    if span is not None and span.call is not None:
-        return span.call
-    call = (trace.call_sites if trace is not None else DEFAULT).find()
+    if span is not None:
+        if span.call is None and span.parent is not None:
+            span.call = span.parent.call
+        if span.call is not None:
+            return span.call
+    call = trace.call_sites.find(trace.entrance) if trace is not None else DEFAULT.find()
     if span is not None:
         span.call = call
     return call
@@ -262,3 +268,5 @@ current_trace: ContextVar[Trace | None] = ContextVar("current_trace", default=No
 """The trace of the running request; tasks that it starts inherit it."""
 current_span: ContextVar[OrmSpan | None] = ContextVar("current_span", default=None)
 """The session call under way."""
+current_hold: ContextVar[Hold | None] = ContextVar("current_hold", default=None)
+"""The connection that the running task has taken from the pool last; it may have been given back since."""

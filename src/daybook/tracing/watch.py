@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from daybook.tracing.trace import Statement
+from daybook.tracing.trace import Statement, Trace
 
-_open: list[list[Statement]] = []
+open_watches: list[list[Statement]] = []
+"""Those that a request which comes in now is counted by."""
 _mine: ContextVar[tuple[list[Statement], ...]] = ContextVar("watches", default=())
 
 
@@ -18,23 +19,16 @@ def watch_statements() -> Iterator[list[Statement]]:
     """
     statements: list[Statement] = []
     token = _mine.set((*_mine.get(), statements))
-    _open.append(statements)
+    open_watches.append(statements)
     try:
         yield statements
     finally:
-        _open[:] = [one for one in _open if one is not statements]
+        open_watches[:] = [one for one in open_watches if one is not statements]
         _mine.reset(token)
 
 
-def open_watches() -> list[list[Statement]]:
-    """Return the watches that a request which comes in now is counted by."""
-    return list(_open)
-
-
-def watch(statement: Statement) -> None:
+def watch(statement: Statement, trace: Trace | None) -> None:
     """Add a statement to each list that wants it."""
-    theirs = statement.trace.watches if statement.trace is not None else ()
-    if not theirs and not _mine.get():
-        return
+    theirs = trace.watches if trace is not None else ()
     for statements in {id(one): one for one in (*theirs, *_mine.get())}.values():
         statements.append(statement)

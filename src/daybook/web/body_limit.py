@@ -11,6 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 BODY_DEADLINE = 60.0
 """Seconds in which a body has to arrive."""
+BODY = frozenset({b"content-length", b"transfer-encoding"})
+"""A request without either has no body (RFC 9112, 6.3)."""
 
 
 class BodyLimit:
@@ -25,11 +27,12 @@ class BodyLimit:
         self.deadline = deadline
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        headers = dict(scope.get("headers", ()))
+        if scope["type"] != "http" or (scope["method"] == "GET" and BODY.isdisjoint(headers)):
             await self.app(scope, receive, send)
             return
         limit = self.larger.get(scope["path"], self.max_bytes)
-        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        declared = headers.get(b"content-length", b"0")
         received = 0
         complete = False
         ends_at = asyncio.get_running_loop().time() + self.deadline

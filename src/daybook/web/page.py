@@ -56,12 +56,12 @@ def page_json(page: KeysetPage) -> bytes:
     return b'{"items":' + page.items + b',"nextCursor":' + cursor + b"}"
 
 
-def page_links(page: KeysetPage, scope: Mapping[str, Any]) -> dict[str, str]:
-    """Return the headers of a page whose body is a bare array: a Link (RFC 8288) to the next, if there is one.
+def page_links(page: KeysetPage, scope: Mapping[str, Any]) -> dict[str, str] | None:
+    """Return the headers, if any, of a page whose body is a bare array: a Link (RFC 8288) to the next, if there is one.
 
     `scope` is the ASGI scope of the request, from which the next one differs by its cursor.
     """
     if page.next_key is None:
-        return {}
+        return None
     query = dict(parse_qsl(scope["query_string"].decode())) | {"cursor": encode_cursor(*page.next_key)}
     return {"Link": f'<{scope["path"]}?{urlencode(query)}>; rel="next"'}

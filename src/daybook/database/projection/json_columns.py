@@ -15,9 +15,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError
-from sqlalchemy.dialects.postgresql import asyncpg
 
-DIALECT = asyncpg.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy has no types there
+from daybook.database.compiled import DIALECT, StatementError
 
 Samples = Sequence[tuple[object, object]]
 """Pairs of a value as the driver returns it and the JSON value that PostgreSQL makes of it."""
@@ -34,7 +33,7 @@ _MOMENTS: tuple[sa.ColumnElement[Any], ...] = (
 )
 
 
-class ProjectionError(TypeError):
+class ProjectionError(StatementError):
     """A projection that cannot be compiled, or is not called as it was declared; the message says what to do."""
 
 

@@ -1,6 +1,6 @@
 """The projection itself: what is declared, the statements it becomes, and the ways to run them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 from uuid import UUID
@@ -11,9 +11,9 @@ from sqlalchemy import BindParameter, ColumnElement, Select, SQLColumnExpression
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import UnaryExpression
 
-from daybook.database.projection.json_columns import DIALECT, ProjectionError
+from daybook.database.compiled import CompiledStatement, Runner
+from daybook.database.projection.json_columns import ProjectionError
 from daybook.database.projection.schema_select import schema_rows
-from daybook.database.reader import Reader
 
 SchemaT = TypeVar("SchemaT", bound=BaseModel)
 Shape = Literal["array", "object", "page"]
@@ -53,24 +53,24 @@ class Projection(Generic[SchemaT]):
         self._optional = tuple(optional)
         self._order_by = tuple(order_by)
         self._adapter = TypeAdapter(list[schema])  # type: ignore[valid-type]  # a schema known at run time only
-        self._statements: dict[object, _Statement] = {}
+        self._statements: dict[object, CompiledStatement] = {}
         # All of it is compiled once here, so that what is wrong shows at import.
         everything = self._compile("array", by_alias=True, criteria=(*self._where, *self._optional))
-        self._parameters = {parameter.name for parameter in everything.parameters}
+        self._parameters = everything.names
         self._switches = tuple(_parameter_names(criterion) for criterion in self._optional)
 
-    async def json(self, reader: Reader, /, **parameters: object) -> bytes:
+    async def json(self, runner: Runner, /, **parameters: object) -> bytes:
         """Return all rows as a JSON array."""
-        [(body,)] = await self._run(reader, "array", parameters)
+        [(body,)] = await self._run(runner, "array", parameters)
         return bytes(body)
 
-    async def json_or_none(self, reader: Reader, /, **parameters: object) -> bytes | None:
+    async def json_or_none(self, runner: Runner, /, **parameters: object) -> bytes | None:
         """Return the first row as a JSON object, None when there is none."""
-        rows = await self._run(reader, "object", parameters)
+        rows = await self._run(runner, "object", parameters)
         return bytes(rows[0][0]) if rows else None
 
     async def page(
-        self, reader: Reader, /, *, limit: int, after: Sequence[object] | None = None, **parameters: object
+        self, runner: Runner, /, *, limit: int, after: Sequence[object] | None = None, **parameters: object
     ) -> KeysetPage:
         """Return up to `limit` rows that follow the sort key `after`, those from the start without it."""
         parameters["limit"] = limit
@@ -78,15 +78,15 @@ class Projection(Generic[SchemaT]):
             if len(after) != len(self._order_by):
                 raise ProjectionError(f"{self}: `after` takes {len(self._order_by)} values, the sort key of a row")
             parameters.update(zip(_after_names(self._order_by), after, strict=True))
-        [(items, more, *key)] = await self._run(reader, "page", parameters, after=after is not None)
+        [(items, more, *key)] = await self._run(runner, "page", parameters, after=after is not None)
         return KeysetPage(bytes(items or b"[]"), tuple(map(_plain, key)) if more else None)
 
-    async def objects(self, reader: Reader, /, **parameters: object) -> list[SchemaT]:
+    async def objects(self, runner: Runner, /, **parameters: object) -> list[SchemaT]:
         """Return all rows as instances of the schema, for rules that look at them; slower than `json`.
 
         Raises pydantic.ValidationError for rows that the schema does not take.
         """
-        [(body,)] = await self._run(reader, "array", parameters, by_alias=False)
+        [(body,)] = await self._run(runner, "array", parameters, by_alias=False)
         return self._adapter.validate_json(body, by_alias=False, by_name=True)
 
     def sql(self, **parameters: object) -> str:
@@ -99,7 +99,7 @@ class Projection(Generic[SchemaT]):
 
     async def _run(
         self,
-        reader: Reader,
+        runner: Runner,
         shape: Shape,
         parameters: Mapping[str, object],
         *,
@@ -107,11 +107,11 @@ class Projection(Generic[SchemaT]):
         after: bool = False,
     ) -> list[Any]:
         statement = self._statement(shape, parameters, by_alias=by_alias, after=after)
-        return await reader.fetch(statement.sql, [one.take(parameters, self) for one in statement.parameters])
+        return await statement.fetch(runner, {name: value for name, value in parameters.items() if value is not None})
 
     def _statement(
         self, shape: Shape, parameters: Mapping[str, object], *, by_alias: bool, after: bool
-    ) -> "_Statement":
+    ) -> CompiledStatement:
         """Return the statement with those criteria only that are asked for, so that each has a plan of its own."""
         given = tuple(self._wants(names, parameters) for names in self._switches)
         variant = (shape, by_alias, after, given)
@@ -121,7 +121,7 @@ class Projection(Generic[SchemaT]):
             if after:
                 criteria.append(self._after())
             statement = self._statements[variant] = self._compile(shape, by_alias=by_alias, criteria=criteria)
-        if unknown := parameters.keys() - self._parameters - statement.names:
+        if unknown := parameters.keys() - statement.names - self._parameters:
             raise ProjectionError(f"{self} has no parameter {', '.join(sorted(unknown))}")
         return statement
 
@@ -132,14 +132,16 @@ class Projection(Generic[SchemaT]):
             raise ProjectionError(f"{self} is missing its parameter {missing[0]!r}, which goes with others given")
         return not missing
 
-    def _compile(self, shape: Shape, *, by_alias: bool, criteria: Sequence[ColumnElement[bool]]) -> "_Statement":
+    def _compile(self, shape: Shape, *, by_alias: bool, criteria: Sequence[ColumnElement[bool]]) -> CompiledStatement:
         row, source = schema_rows(self.schema, self.mapped, by_alias=by_alias)
         rows = sa.select(row).select_from(source).where(*criteria).order_by(*self._order_by)
         if shape == "array":
-            return _Statement.of(sa.select(_json(sa.func.array_to_json(sa.func.array(rows.scalar_subquery())))))
-        if shape == "object":
-            return _Statement.of(rows.with_only_columns(_json(sa.func.row_to_json(row))).limit(1))
-        return _Statement.of(self._page(rows, row))
+            statement = sa.select(_json(sa.func.array_to_json(sa.func.array(rows.scalar_subquery()))))
+        elif shape == "object":
+            statement = rows.with_only_columns(_json(sa.func.row_to_json(row))).limit(1)
+        else:
+            statement = self._page(rows, row)
+        return CompiledStatement(repr(self), statement)
 
     def _page(self, rows: Select[Any], row: ColumnElement[Any]) -> Select[Any]:
         """One row more than asked for tells whether the list goes on."""
@@ -171,44 +173,6 @@ class Projection(Generic[SchemaT]):
         if not all(any(key.shares_lineage(one) for one in columns) for key in primary_key):
             raise ProjectionError(f"{self}: the `order_by` of a page ends with the primary key, or rows get lost")
         return self._order_by
-
-
-@dataclass(frozen=True, slots=True)
-class _Parameter:
-    name: str
-    required: bool
-    value: object
-    """What a literal in a criterion stands for."""
-    process: Callable[[Any], Any] | None
-
-    def take(self, given: Mapping[str, object], projection: object) -> object:
-        value = given.get(self.name, self.value)
-        if value is None and self.required:
-            raise ProjectionError(f"{projection} is missing its parameter {self.name!r}")
-        return self.process(value) if self.process else value
-
-
-@dataclass(frozen=True, slots=True)
-class _Statement:
-    sql: str
-    parameters: tuple[_Parameter, ...]
-    """In the order of the placeholders."""
-    names: frozenset[str]
-
-    @classmethod
-    def of(cls, select: Select[Any]) -> "_Statement":
-        compiled = select.compile(dialect=DIALECT)
-        parameters = [_parameter(name, compiled.binds[name]) for name in compiled.positiontup or ()]
-        return cls(str(compiled), tuple(parameters), frozenset(one.name for one in parameters))
-
-
-def _parameter(name: str, bind: BindParameter[Any]) -> _Parameter:
-    if bind.expanding:
-        raise ProjectionError(
-            f"The parameter {name!r} is an IN list, whose statement depends on its length. "
-            "Write column == any_(bindparam(..., type_=ARRAY(...)))."
-        )
-    return _Parameter(name, bind.required, bind.value, bind.type.dialect_impl(DIALECT).bind_processor(DIALECT))
 
 
 def _parameter_names(criterion: ColumnElement[bool]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from daybook.accounts.authentication import DiaryAccess, DiaryWriter
 from daybook.accounts.idempotency import KeyReused, OncePerKey, RequestInFlight
 from daybook.accounts.service.people import require_own_key
+from daybook.database.compiled import Runner
 from daybook.diary.errors import LogIdTaken, LogNotFound
 from daybook.diary.models import ExerciseLog
 from daybook.diary.projections import EXERCISE
@@ -16,7 +17,7 @@ from daybook.diary.service import exercise, logs
 from daybook.web.page import JSON, Cursor, Limit, Page, page_json, page_links
 from daybook.web.problem import problems
 from daybook.web.schema import Day, Text
-from daybook.web.session import Now, Session, WriteSession, sql_budget
+from daybook.web.session import Now, WriteSession, sql_budget
 
 router = APIRouter(prefix="/log/exercise", tags=["diary"])
 
@@ -33,11 +34,11 @@ router = APIRouter(prefix="/log/exercise", tags=["diary"])
 async def log_exercise(new: ExerciseLogCreate, caller: DiaryWriter, once: OncePerKey, now: Now) -> Response:
     """Log exercise."""
 
-    async def work(session: Session) -> tuple[int, Logged | ExerciseLogRead]:
-        made = await exercise.create(session, caller, new, now)
-        return (201, Logged(id=made)) if isinstance(made, UUID) else (200, ExerciseLogRead.model_validate(made))
+    async def work(runner: Runner) -> tuple[int, Logged | ExerciseLogRead]:
+        made = await exercise.create(runner, caller, new, now)
+        return (201, Logged(id=made)) if isinstance(made, UUID) else (200, made)
 
-    return await once(new, work)
+    return await once.one_statement(caller, new, work)
 
 
 @router.get("", response_model=Page[ExerciseLogRead], responses=problems(), openapi_extra=sql_budget(1))
@@ -69,11 +70,7 @@ async def list_exercise_today(
     if user_key is not None:
         await require_own_key(access.database, access.caller, user_key)
     page = await logs.read_today(access.reader, EXERCISE, access.caller, access.now, limit=limit, cursor=cursor)
-    return Response(
-        page.items,
-        headers=page_links(page, request.scope),
-        media_type=JSON,
-    )
+    return Response(page.items, headers=page_links(page, request.scope), media_type=JSON)
 
 
 @router.get("/{log_id}", response_model=ExerciseLogRead, responses=problems(LogNotFound), openapi_extra=sql_budget(1))

@@ -8,16 +8,18 @@ from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 from daybook.accounts.authentication import DiaryAccess, DiaryWriter
 from daybook.accounts.idempotency import KeyReused, OncePerKey, RequestInFlight
 from daybook.accounts.service.people import require_own_key
+from daybook.database.compiled import Runner
 from daybook.diary.errors import LogIdTaken, LogNotFound
 from daybook.diary.models import FoodLog
 from daybook.diary.projections import FOOD
 from daybook.diary.router.photos import ANALYSIS_ERRORS, Desk
 from daybook.diary.schemas import ClientId, FoodLogCreate, FoodLogFromPhoto, FoodLogRead, FoodLogUpdate, Logged, Meal
 from daybook.diary.service import analyses, food, logs
+from daybook.tags.schemas import TagName
 from daybook.web.page import JSON, Cursor, Limit, Page, page_json, page_links
 from daybook.web.problem import problems
 from daybook.web.schema import Day, Note, Text
-from daybook.web.session import Now, Session, TheDatabase, WriteSession, sql_budget
+from daybook.web.session import Now, TheDatabase, WriteSession, sql_budget
 
 router = APIRouter(prefix="/log/food", tags=["diary"])
 
@@ -34,11 +36,11 @@ router = APIRouter(prefix="/log/food", tags=["diary"])
 async def log_food(new: FoodLogCreate, caller: DiaryWriter, once: OncePerKey, now: Now) -> Response:
     """Log a meal with its ingredients."""
 
-    async def work(session: Session) -> tuple[int, Logged | FoodLogRead]:
-        made = await food.create(session, caller, new, now)
-        return (201, Logged(id=made)) if isinstance(made, UUID) else (200, FoodLogRead.model_validate(made))
+    async def work(runner: Runner) -> tuple[int, Logged | FoodLogRead]:
+        made = await food.create(runner, caller, new, now)
+        return (201, Logged(id=made)) if isinstance(made, UUID) else (200, made)
 
-    return await once(new, work)
+    return await once.one_statement(caller, new, work)
 
 
 @router.post(
@@ -64,7 +66,7 @@ async def log_food_photo(
     # All that was sent says whether a request is the same again, not the photo alone.
     words = FoodLogCreate(id=id, meal_type=mealType, date=date, note=note)
     asked = words.model_dump_json().encode() + sent
-    if first := await once.first_answer(asked):
+    if first := await once.first_answer(caller, asked):
         return first
     seen = await analyses.food(database, desk, caller, sent, now)
     new = FoodLogCreate(
@@ -79,12 +81,12 @@ async def log_food_photo(
         analysis_id=seen.analysis_id,
     )
 
-    async def work(session: Session) -> tuple[int, FoodLogFromPhoto]:
-        made = await food.create(session, caller, new, now)
-        status, log = (201, await logs.get(session, FoodLog, caller, made)) if isinstance(made, UUID) else (200, made)
-        return status, FoodLogFromPhoto(**FoodLogRead.model_validate(log).model_dump(), analyzer=seen.analyzer)
+    async def work(runner: Runner) -> tuple[int, FoodLogFromPhoto]:
+        made = await food.create(runner, caller, new, now)
+        status, log = (201, await logs.get(runner, FOOD, caller, made)) if isinstance(made, UUID) else (200, made)
+        return status, FoodLogFromPhoto(**log.model_dump(), analyzer=seen.analyzer)
 
-    return await once(asked, work)
+    return await once.one_statement(caller, asked, work)
 
 
 @router.get("", response_model=Page[FoodLogRead], responses=problems(), openapi_extra=sql_budget(1))
@@ -92,12 +94,13 @@ async def list_food(
     access: DiaryAccess,
     first: Annotated[Day | None, Query(alias="from", description="The first day.")] = None,
     last: Annotated[Day | None, Query(alias="to", description="The last day, inclusive.")] = None,
+    tag: Annotated[TagName | None, Query(description="A tag's name.")] = None,
     limit: Limit = 50,
     cursor: Cursor | None = None,
 ) -> Response:
     """The caller's meals, the latest first."""
     page = await logs.read_between(
-        access.reader, FOOD, access.caller, first=first, last=last, limit=limit, cursor=cursor
+        access.reader, FOOD, access.caller, first=first, last=last, limit=limit, cursor=cursor, tagname=tag
     )
     return Response(page_json(page), media_type=JSON)
 
@@ -114,11 +117,7 @@ async def list_food_today(
     if user_key is not None:
         await require_own_key(access.database, access.caller, user_key)
     page = await logs.read_today(access.reader, FOOD, access.caller, access.now, limit=limit, cursor=cursor)
-    return Response(
-        page.items,
-        headers=page_links(page, request.scope),
-        media_type=JSON,
-    )
+    return Response(page.items, headers=page_links(page, request.scope), media_type=JSON)
 
 
 @router.get("/{log_id}", response_model=FoodLogRead, responses=problems(LogNotFound), openapi_extra=sql_budget(1))
@@ -129,7 +128,7 @@ async def get_food(log_id: UUID, access: DiaryAccess) -> Response:
 
 @router.patch("/{log_id}", response_model=FoodLogRead, responses=problems(LogNotFound))
 async def change_food(log_id: UUID, wanted: FoodLogUpdate, caller: DiaryWriter, session: WriteSession) -> FoodLog:
-    """Change the fields that are sent; ingredients are replaced as a whole."""
+    """Change the fields that are sent; ingredients and tags are replaced as a whole."""
     return await food.change(session, caller, log_id, wanted)
 
 

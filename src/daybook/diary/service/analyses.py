@@ -12,9 +12,9 @@ from pydantic import TypeAdapter
 from uuid_utils.compat import uuid7
 
 from daybook.accounts.caller import Caller
+from daybook.database.driver import Reader
 from daybook.database.engine import Database
 from daybook.database.projection import KeysetPage
-from daybook.database.reader import Reader
 from daybook.diary import queries
 from daybook.diary.errors import AnalysisBudgetUsedUp
 from daybook.diary.findings import ExerciseFindings, FoodFindings, ModelAnswer, PhotoAnalyzer

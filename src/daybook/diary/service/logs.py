@@ -6,25 +6,26 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import Select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from daybook.accounts.caller import Caller
-from daybook.accounts.queries import has_user_key
-from daybook.accounts.service.people import me
-from daybook.database.failures import constraint_of
+from daybook.database.compiled import CompiledStatement, Runner
+from daybook.database.driver import Reader
+from daybook.database.failures import CONSTRAINT_VIOLATIONS, constraint_of
 from daybook.database.projection import KeysetPage
-from daybook.database.reader import Reader
 from daybook.diary import queries
 from daybook.diary.errors import AnalysisNotFound, LogIdTaken, LogNotFound, PhotoNotFound
 from daybook.diary.projections import LogProjections
 from daybook.diary.queries import Log
-from daybook.errors import NotFound
+from daybook.diary.schemas import ExerciseLogCreate, FoodLogCreate
+from daybook.errors import NotFound, Unauthenticated
+from daybook.tags.names import tag_key
 from daybook.web.page import decode_cursor
 
 DAY_KEY = TypeAdapter(tuple[dt.date, UUID])
 ID_KEY = TypeAdapter(tuple[UUID])
+NOT_SAID = {"id", "user_key"}
+"""What a request says of whose log it is and which, and not in it."""
 DEFAULTED = {"date", "photo_id"}
 """What `insert` fills in when it is left out."""
 
@@ -54,61 +55,73 @@ async def read_between(
     last: dt.date | None,
     limit: int,
     cursor: str | None,
+    tagname: str | None = None,
 ) -> KeysetPage:
-    """Return the caller's logs of these days, the latest first."""
+    """Return the caller's logs of these days, the latest first; meals also only those with a tag."""
     after = decode_cursor(cursor, DAY_KEY) if cursor else None
-    return await logs.between.page(reader, limit=limit, after=after, user_id=caller.user_id, first=first, last=last)
+    tag = {"tag_key": tag_key(tagname)} if tagname else {}
+    return await logs.between.page(
+        reader, limit=limit, after=after, user_id=caller.user_id, first=first, last=last, **tag
+    )
 
 
-async def get(session: AsyncSession, log: type[Log], caller: Caller, log_id: UUID) -> Log:
+async def get(runner: Runner, logs: LogProjections, caller: Caller, log_id: UUID) -> Any:
     """Return one of the caller's logs; LogNotFound."""
-    return _found(await session.scalar(queries.log_by_id(log, caller.user_id, log_id)))
+    found = await logs.one.objects(runner, user_id=caller.user_id, id=log_id)
+    if not found:
+        raise LogNotFound("None of your logs has this id.")
+    return found[0]
 
 
 async def get_for_update(session: AsyncSession, log: type[Log], caller: Caller, log_id: UUID) -> Log:
     """Return one of the caller's logs, locked until the unit of work ends; LogNotFound."""
-    return _found(await session.scalar(queries.log_for_update(log, caller.user_id, log_id)))
-
-
-def _found(log: Log | None) -> Log:
-    if log is None:
+    found: Log | None = await session.scalar(queries.log_for_update(log, caller.user_id, log_id))
+    if found is None:
         raise LogNotFound("None of your logs has this id.")
-    return log
+    return found
 
 
 async def insert(
-    session: AsyncSession, statement: Select[UUID], caller: Caller, columns: Mapping[str, Any], now: dt.datetime
+    runner: Runner, statement: CompiledStatement, caller: Caller, columns: Mapping[str, Any], now: dt.datetime
 ) -> UUID | None:
-    """Return the id of the new log, or None when the caller has one with this id already.
+    """Return the id of the new log, or None when there is one with this id already.
 
-    `columns` hold all that the statement takes but the owner and the time. Raises NotFound for a user key, photo or
-    analysis that is not the caller's, and Unauthenticated when the account is gone.
+    `columns` hold all that the statement takes but the owner and the time. Raises NotFound for a user key, photo,
+    analysis or content that is not the caller's, and Unauthenticated when the account is gone.
     """
     try:
-        made = await session.scalar(statement, {**columns, "user_id": caller.user_id, "now": now})
-    except IntegrityError as error:
+        made = await statement.fetch(runner, {**columns, "user_id": caller.user_id, "now": now})
+    except CONSTRAINT_VIOLATIONS as error:
         constraint = constraint_of(error) or ""
         if "photo_id" in constraint:
             raise PhotoNotFound("None of your photos has this id.") from error
         if "analysis_id" in constraint:
             raise AnalysisNotFound("None of your analyses has this id.") from error
+        if "content_id" in constraint:
+            raise NotFound("None of your contents has this id.") from error
         raise
-    if made is None:
-        await me(session, caller)
-        user_key = columns["user_key"]
-        if user_key and await session.scalar(has_user_key(caller.user_id, user_key)) is None:
-            raise NotFound("There is no such user key.")
-    return made
+    if made:
+        made_id: UUID = columns["id"]
+        return made_id
+    owner = await queries.OWNERS_KEY.fetch(runner, {"user_id": caller.user_id})
+    if not owner:
+        raise Unauthenticated("The account of this token is gone.")
+    if columns["user_key"] not in {None, owner[0][0]}:
+        raise NotFound("There is no such user key.")
+    return None
 
 
-async def repeated(session: AsyncSession, log: type[Log], caller: Caller, log_id: UUID, said: Mapping[str, Any]) -> Log:
+async def repeated(runner: Runner, logs: LogProjections, caller: Caller, new: FoodLogCreate | ExerciseLogCreate) -> Any:
     """Return the log that was made of the same words before; LogIdTaken when it says something else."""
-    existing = await session.scalar(queries.log_by_id(log, caller.user_id, log_id))
-    if existing is None or any(
-        getattr(existing, name) != value for name, value in said.items() if value is not None or name not in DEFAULTED
-    ):
+    said = {name: value for name, value in new if name not in NOT_SAID and (value is not None or name not in DEFAULTED)}
+    found = await logs.one.objects(runner, user_id=caller.user_id, id=new.id)
+    if not found or any(_compared(getattr(found[0], name), name) != _compared(said[name], name) for name in said):
         raise LogIdTaken("Another log has this id already; a new log takes a new UUIDv7.")
-    return existing
+    return found[0]
+
+
+def _compared(value: Any, name: str) -> Any:
+    return sorted(map(tag_key, value)) if name == "tags" else value
 
 
 async def delete(session: AsyncSession, log: type[Log], caller: Caller, log_id: UUID) -> None:

@@ -1,19 +1,20 @@
-"""What becomes of a read, and of its connection, when something fails; and who is told."""
+"""What becomes of a statement, and of its connection, when something fails; and who is told."""
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
+from daybook.database.driver import Reader, Writer, open_reader
 from daybook.database.failures import FAILURES, classify
-from daybook.database.reader import Reader, open_reader
 from daybook.errors import Unavailable
 
 PID = "SELECT pg_backend_pid()"
@@ -94,6 +95,35 @@ async def test_a_read_that_loses_two_connections_fails_as_unavailable(small: Asy
     assert isinstance(classify(failure.value), Unavailable)
     assert checked_out(small) == 0
     assert len(await reader.fetch(PID, [])) == 1
+
+
+async def test_a_write_that_lost_its_connection_is_not_run_again(engine: AsyncEngine, reader: Reader) -> None:
+    async with engine.begin() as connection:
+        await connection.execute(text("CREATE SEQUENCE runs"))
+    dying = "SELECT nextval('runs'), pg_terminate_backend(pg_backend_pid(), 100)"
+    for runner, runs in ((Writer(reader.driver), 1), (reader, 3)):
+        with pytest.raises(FAILURES) as failure:
+            await runner.fetch(dying, [])
+        assert isinstance(classify(failure.value), Unavailable)
+        assert await reader.fetch("SELECT last_value FROM runs", []) == [(runs,)]
+    async with engine.begin() as connection:
+        await connection.execute(text("DROP SEQUENCE runs"))
+
+
+async def test_a_connection_idle_for_long_is_asked_before_it_is_used(
+    engine: AsyncEngine, small: AsyncEngine, reader: Reader
+) -> None:
+    pids = await fill(reader)
+
+    @event.listens_for(small.sync_engine, "checkin")
+    def long_ago(_connection: object, entry: ConnectionPoolEntry) -> None:
+        entry.info["daybook.returned"] = -math.inf
+
+    for _ in range(3):
+        assert (await Writer(reader.driver).fetch(PID, []))[0][0] in pids
+    assert checked_out(small) == 0
+    await terminate(engine, *pids)
+    assert (await Writer(reader.driver).fetch(PID, []))[0][0] not in pids
 
 
 async def test_a_statement_timeout_is_unavailable_and_keeps_the_connection(small: AsyncEngine, reader: Reader) -> None:
@@ -188,7 +218,7 @@ class Seen:
 
 
 async def test_a_recorder_sees_every_statement(reader: Reader) -> None:
-    reader.recorder = seen = Seen()
+    reader.driver.recorder = seen = Seen()
     await reader.fetch("SELECT $1::int", [7])
     with pytest.raises(FAILURES):
         await reader.fetch("SELECT 1/0", [])
@@ -205,7 +235,7 @@ async def test_a_recorder_sees_every_statement(reader: Reader) -> None:
 
 @pytest.mark.parametrize(
     ("hide_parameters", "shown"),
-    [(False, "[projection] (7,)"), (True, "[projection] [SQL parameters hidden due to hide_parameters=True]")],
+    [(False, "[driver] (7,)"), (True, "[driver] [SQL parameters hidden due to hide_parameters=True]")],
 )
 async def test_echo_shows_reads_as_it_shows_the_rest(
     database_url: str, caplog: pytest.LogCaptureFixture, hide_parameters: bool, shown: str
@@ -215,7 +245,7 @@ async def test_echo_shows_reads_as_it_shows_the_rest(
     reader = open_reader(engine)
     await reader.fetch("SELECT $1::int", [7])
     assert caplog.messages[-2:] == ["SELECT $1::int", shown]
-    reader.recorder = Seen()
+    reader.driver.recorder = Seen()
     await reader.fetch("SELECT $1::int", [7])
     assert caplog.messages[-2:] == ["[a1b2c3] SELECT $1::int", f"[a1b2c3] {shown}"]
     await engine.dispose()

@@ -1,11 +1,12 @@
-"""Reads on the driver itself: a statement that is SQL already, on a connection of the engine's own pool.
+"""Statements on the driver itself: SQL already, each by itself, on a connection of the engine's own pool.
 
-What SQLAlchemy does around a statement (a Connection, a transaction, a result) costs more than a small read. Here
+What SQLAlchemy does around a statement (a Connection, a transaction, a result) costs more than a small statement. Here
 is the rest: a pooled connection, checked out and in as always, so that whoever watches the pool sees it; asyncpg's
 fetch, outside a transaction; and what has to happen when it fails.
 """
 
 import logging
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from sqlalchemy.util.concurrency import in_greenlet
 
 IDLE = 5.0
 """Seconds after which a pooled connection is asked whether it still lives."""
+# What a connection's `info` in the pool says: when it came back, and that it should have been asked and was not.
+_RETURNED = "daybook.returned"
+_UNASKED = "daybook.unasked"
 
 
 class Recorder(Protocol):
@@ -45,47 +49,55 @@ class Recorder(Protocol):
         """
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Reader:
     """Runs statements that only read; made by `open_reader`, one for the whole process, and safe to share."""
+
+    driver: "Driver"
+
+    async def fetch(self, sql: str, parameters: Sequence[object], /) -> list[Any]:
+        """Return the statement's rows; raises as `Driver.run` does.
+
+        A read whose connection turns out to be lost is run once more, on another one.
+        """
+        try:
+            return await self.driver.run(sql, parameters)
+        except ConnectionLost:
+            return await Writer(self.driver).fetch(sql, parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Runs statements that may write, each atomic by itself without BEGIN and COMMIT; safe to share."""
+
+    driver: "Driver"
+
+    async def fetch(self, sql: str, parameters: Sequence[object], /) -> list[Any]:
+        """Return the statement's rows; raises as `Driver.run` does.
+
+        It is never run twice: whether one that lost its connection was carried out, only its caller can tell, by an
+        id or a key of its own.
+        """
+        try:
+            return await self.driver.run(sql, parameters)
+        except ConnectionLost as lost:
+            raise lost.error from lost.error.__cause__
+
+
+@dataclass(slots=True)
+class Driver:
+    """Runs a statement on a pooled connection."""
 
     engine: AsyncEngine
     recorder: Recorder | None = None
 
-    async def fetch(self, sql: str, parameters: Sequence[object]) -> list[Any]:
+    async def run(self, sql: str, parameters: Sequence[object]) -> list[Any]:
         """Return the statement's rows.
 
-        A read whose connection turns out to be lost is run once more, on another one. Raises what
-        `database.failures.classify` knows: asyncpg's errors as they are, SQLAlchemy's TimeoutError when no
-        connection is free.
+        Raises ConnectionLost, and else what `database.failures.classify` knows: asyncpg's errors as they are,
+        SQLAlchemy's TimeoutError when no connection is free.
         """
-        try:
-            return await self._run(self._idle_connection() or await self._connection(), sql, parameters)
-        except _ConnectionLost:
-            # Taken in a greenlet, it is known to live (see `open_reader`).
-            connection = await self._connection()
-        try:
-            return await self._run(connection, sql, parameters)
-        except _ConnectionLost as lost:
-            raise lost.error from lost.error.__cause__
-
-    def _idle_connection(self) -> PoolProxiedConnection | None:
-        """Return a pooled connection if one can be had without waiting, and so without the cost of a greenlet."""
-        pool = self.engine.sync_engine.pool
-        if not (isinstance(pool, QueuePool) and pool.checkedin()):
-            return None
-        try:
-            return pool.connect()
-        except MissingGreenlet:
-            return None
-
-    async def _connection(self) -> PoolProxiedConnection:
-        try:
-            return await self.engine.raw_connection()
-        except EmulatedDBAPIException as error:
-            raise error.driver_exception from error
-
-    async def _run(self, connection: PoolProxiedConnection, sql: str, parameters: Sequence[object]) -> list[Any]:
+        connection = self._idle_connection() or await self._connection()
         driver: Any = connection.driver_connection
         try:
             rows = await self._execute(driver, sql, parameters)
@@ -97,10 +109,30 @@ class Reader:
             else:
                 await self._give_back(connection)
             if lost and isinstance(error, Exception):
-                raise _ConnectionLost(error) from error
+                raise ConnectionLost(error) from error
             raise
         await self._give_back(connection)
         return rows
+
+    def _idle_connection(self) -> PoolProxiedConnection | None:
+        """Return a pooled connection if one can be had without waiting, and so without the cost of a greenlet."""
+        pool = self.engine.sync_engine.pool
+        if not (isinstance(pool, QueuePool) and pool.checkedin()):
+            return None
+        try:
+            connection = pool.connect()
+        except MissingGreenlet:
+            return None
+        if _UNASKED in connection.info:
+            connection.close()  # into the place in the pool that it has just left
+            return None
+        return connection
+
+    async def _connection(self) -> PoolProxiedConnection:
+        try:
+            return await self.engine.raw_connection()
+        except EmulatedDBAPIException as error:
+            raise error.driver_exception from error
 
     async def _give_back(self, connection: PoolProxiedConnection) -> None:
         pool = self.engine.sync_engine.pool
@@ -132,12 +164,14 @@ class Reader:
         before = f"[{token}] " if token else ""
         engine.logger.info("%s%s", before, sql)
         if engine.hide_parameters:
-            engine.logger.info("%s[projection] [SQL parameters hidden due to hide_parameters=True]", before)
+            engine.logger.info("%s[driver] [SQL parameters hidden due to hide_parameters=True]", before)
         else:
-            engine.logger.info("%s[projection] %r", before, tuple(parameters))
+            engine.logger.info("%s[driver] %r", before, tuple(parameters))
 
 
-class _ConnectionLost(Exception):
+class ConnectionLost(Exception):
+    """The connection was lost while the statement ran, by `error`."""
+
     def __init__(self, error: Exception) -> None:
         super().__init__()
         self.error = error
@@ -148,8 +182,7 @@ def open_reader(engine: AsyncEngine, recorder: Recorder | None = None) -> Reader
 
     This replaces `pool_pre_ping`, which spends three round trips (BEGIN, a ping, ROLLBACK) on every checkout;
     ValueError when that is on. That a connection was closed is known without asking; so only one that was idle
-    for `IDLE` seconds is asked, and none that a Reader takes, since it runs a read again when it lost its
-    connection.
+    for `IDLE` seconds is asked.
     """
     if engine.sync_engine.pool._pre_ping:  # noqa: SLF001 - there is no public way to ask
         raise ValueError("make the engine with pool_pre_ping=False: its reader checks idle connections itself")
@@ -157,7 +190,7 @@ def open_reader(engine: AsyncEngine, recorder: Recorder | None = None) -> Reader
     event.listen(engine.sync_engine, "do_connect", _only_in_greenlet)
     event.listen(engine.sync_engine, "checkin", _note_return)
     event.listen(engine.sync_engine, "checkout", _refuse_lost)
-    return Reader(engine, recorder)
+    return Reader(Driver(engine, recorder))
 
 
 def _only_in_greenlet(*_: object) -> None:
@@ -167,15 +200,20 @@ def _only_in_greenlet(*_: object) -> None:
 
 
 def _note_return(_connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
-    entry.info["returned"] = time.monotonic()
+    entry.info[_RETURNED] = time.monotonic()
 
 
 def _refuse_lost(connection: Any, entry: ConnectionPoolEntry, _proxied: PoolProxiedConnection) -> None:
     if connection.driver_connection.is_closed():
         raise InvalidatePoolError("the connection was closed while it was idle")
-    idle_since = entry.info.get("returned")
-    if idle_since is not None and time.monotonic() - idle_since > IDLE and in_greenlet():
-        try:
-            connection.ping()
-        except (EmulatedDBAPIException, OSError) as error:
-            raise InvalidatePoolError("the connection was lost while it was idle") from error
+    info = entry.info
+    if _UNASKED not in info and time.monotonic() - info.get(_RETURNED, math.inf) < IDLE:
+        return
+    if not in_greenlet():
+        info[_UNASKED] = True
+        return
+    info.pop(_UNASKED, None)
+    try:
+        connection.ping()
+    except (EmulatedDBAPIException, OSError) as error:
+        raise InvalidatePoolError("the connection was lost while it was idle") from error
