@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --no-deps
 
 # Every command is a name, not a file.
-.PHONY: bench bench-analyses browser help run test check format migrate revision lock clean screenshot
+.PHONY: bench bench-analyses bench-imports bench-search browser help run test check format migrate revision lock clean screenshot
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,12 @@ bench: $(VENV)/development  ## Compare with other ways of serving the same pages
 
 bench-analyses: $(VENV)/development  ## Measure 100 photos at once on a pool of 2 connections
 	@$(BIN)/python -m benchmarks.analyses
+
+bench-imports: $(VENV)/development  ## Measure 50,000 bookmarks of each format, and a process killed half-way
+	@$(BIN)/python -m benchmarks.imports
+
+bench-search: $(VENV)/development  ## Measure searching 300,000 contents of 30 people
+	@$(BIN)/python -m benchmarks.search
 
 check: $(VENV)/development  ## Format, lint, types and import contracts, without changing anything
 	@$(BIN)/ruff format --check .

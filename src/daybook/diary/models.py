@@ -109,8 +109,14 @@ class FoodLog(Timestamped, Base):
     """The saved recipe that it was cooked from."""
 
     user: Mapped[User] = relationship(lazy="raise_on_sql")
+    # By the ids alone: the composite keys have seen to the owner, and PostgreSQL would walk through all their tags.
     tags: Mapped[list[Tag]] = relationship(
-        lazy="raise_on_sql", secondary="food_log_tag", order_by=Tag.tagname, viewonly=True
+        lazy="raise_on_sql",
+        secondary="food_log_tag",
+        primaryjoin="FoodLog.id == food_log_tag.c.food_log_id",
+        secondaryjoin="food_log_tag.c.tag_id == tags.c.id",
+        order_by=Tag.tagname,
+        viewonly=True,
     )
     tag_names: AssociationProxy[list[str]] = association_proxy("tags", "tagname")
     ingredients: Mapped[list["FoodIngredient"]] = relationship(

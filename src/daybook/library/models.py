@@ -47,8 +47,14 @@ class Content(Timestamped, Base):
     post_metadata: Mapped["PostMetadata | None"] = relationship(
         lazy="raise_on_sql", cascade="all, delete-orphan", passive_deletes=True
     )
+    # By the ids alone: the composite keys have seen to the owner, and PostgreSQL would walk through all their tags.
     tags: Mapped[list[Tag]] = relationship(
-        lazy="raise_on_sql", secondary="content_tag", order_by=Tag.tagname, viewonly=True
+        lazy="raise_on_sql",
+        secondary="content_tag",
+        primaryjoin="Content.id == content_tag.c.content_id",
+        secondaryjoin="content_tag.c.tag_id == tags.c.id",
+        order_by=Tag.tagname,
+        viewonly=True,
     )
     tag_names: AssociationProxy[list[str]] = association_proxy("tags", "tagname")
 

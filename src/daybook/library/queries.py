@@ -13,7 +13,6 @@ from sqlalchemy import (
     Integer,
     Select,
     Text,
-    any_,
     bindparam,
     column,
     delete,
@@ -109,9 +108,11 @@ def _insert_contents() -> Select[int, str]:
         ["content_id", "body"],
         select(made.c.id, given.c.body).select_from(made_of).where(given.c.body.is_not(None)),
     )
+    # Unnested first, for `= ANY (tag_keys)` would look at every tag for every content.
+    named = select(made.c.id, func.unnest(given.c.tag_keys).label("tag_key")).select_from(made_of).subquery("named")
     tagged = insert(ContentTag).from_select(
         ["content_id", "tag_id", "user_id"],
-        select(made.c.id, tags.c.id, OWNER).select_from(made_of.join(tags, tags.c.tag_key == any_(given.c.tag_keys))),
+        select(named.c.id, tags.c.id, OWNER).join_from(named, tags, tags.c.tag_key == named.c.tag_key),
     )
     return select(made.c.id, made.c.url_key).add_cte(video.cte("video"), post.cte("post"), tagged.cte("tagged"))
 
