@@ -14,7 +14,6 @@ from uuid import UUID
 import pytest
 from alembic import command
 from sqlalchemy import insert, select, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from daybook.accounts.caller import Caller
 from daybook.accounts.models import User
@@ -29,11 +28,6 @@ from daybook.library.vocabulary import ContentType, ImportStatus
 from tests.fixtures.database import alembic_config, fresh_database
 from tests.fixtures.server import settings_for
 from tests.library.test_imports import links
-
-CUT_WHOEVER_WAITS = """
-    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-    WHERE datname = current_database() AND wait_event_type = 'Lock'
-"""
 
 
 @pytest.fixture(scope="module")
@@ -92,14 +86,24 @@ async def urls(database: Database) -> Sequence[str]:
 
 
 @asynccontextmanager
-async def saving_elsewhere(database: Database, caller: Caller, url: str) -> AsyncIterator[AsyncConnection]:
+async def saving_elsewhere(database: Database, caller: Caller, url: str) -> AsyncIterator[None]:
     """A transaction that saves this page and does not end: whoever saves it too has to wait."""
     async with database.engine.connect() as connection:
         row = {"user_id": caller.user_id, "url": url, "url_key": url, "title": "x", "search_text": "x"}
         values = row | {"content_type": ContentType.POST, "saved_on": datetime.now(UTC).date(), "search_terms": []}
         await connection.execute(insert(Content).values(values))
-        yield connection
+        yield
         await connection.rollback()
+
+
+async def cut_whoever_waits(database: Database) -> None:
+    """Cut the connection of whoever waits for a lock, once somebody does."""
+    waiting = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    async with asyncio.timeout(20), database.autocommit.connect() as connection:
+        while True:
+            if (await connection.execute(text(f"SELECT pg_terminate_backend(pid) {waiting}"))).first():
+                return
+            await asyncio.sleep(0.01)
 
 
 async def expire_lease(database: Database) -> None:
@@ -127,9 +131,8 @@ async def test_a_worker_that_is_stopped_half_way_is_replaced(database: Database,
 async def test_a_worker_goes_on_when_its_connection_is_cut(database: Database, caller: Caller) -> None:
     import_id = await receive(database, caller, links(3 * BATCH))
     async with importer(database):
-        async with saving_elsewhere(database, caller, f"https://example.com/{BATCH}") as connection:
-            while (await connection.execute(text(CUT_WHOEVER_WAITS))).first() is None:
-                await asyncio.sleep(0.01)
+        async with saving_elsewhere(database, caller, f"https://example.com/{BATCH}"):
+            await cut_whoever_waits(database)
         done = await reached(database, import_id, status=ImportStatus.DONE)
     assert (done.read, done.created, done.existing) == (3 * BATCH, 3 * BATCH, 0)
 

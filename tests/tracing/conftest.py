@@ -65,7 +65,8 @@ async def serve(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
         while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.01)
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        async with httpx2.AsyncClient(base_url=url, timeout=30, trust_env=False) as client:
+        limits = httpx2.Limits(max_connections=None)
+        async with httpx2.AsyncClient(base_url=url, timeout=30, limits=limits, trust_env=False) as client:
             yield client
         server.should_exit = True
         await task

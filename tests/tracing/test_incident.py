@@ -18,14 +18,17 @@ from tests.tracing.models import JOINED, LAZY, MENDED
 USERS = MENDED.base.metadata.tables["users"]
 KEYS = [1, 2, 3, 4]
 
+CASCADE_FIX = (
+    'lazy="raise_on_sql" on the mapping, '
+    "or .options(lazyload(Content.comments), lazyload(Content.tags), lazyload(Content.user))"
+)
+CASCADE = (
+    r"joined-cascade: 1 statement, \d+ joins from the mapping \(Content\.comments, Content\.tags, Content\.user, "
+    r"Content\.user\.contents.*\), \d{3,} rows x \d+ columns -> .*Content 20.* "
+    r"at tests/tracing/test_incident\.py:\d+ list_contents"
+)
 TOLD: dict[str, tuple[str, str]] = {
-    "contents": (
-        r"joined-cascade: 1 statement, \d+ joins from the mapping \(Content\.comments, Content\.tags, Content\.user, "
-        r"Content\.user\.contents.*\), \d{3,} rows x \d+ columns -> .*Content 20.* at tests/tracing/test_incident\.py:\d+ "
-        r"list_contents",
-        'lazy="raise_on_sql" on the mapping, or .options(lazyload(Content.comments), lazyload(Content.tags), '
-        "lazyload(Content.user))",
-    ),
+    "contents": (CASCADE, CASCADE_FIX),
     "lazily": (
         r"n\+1: User\.contents x4 at tests/tracing/test_incident\.py:\d+ list_lazily",
         "selectinload(User.contents)",

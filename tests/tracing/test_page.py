@@ -61,6 +61,15 @@ async def test_only_what_was_recorded_is_explained_and_nothing_is_run_for_it(tra
     assert (refused.status_code, refused.json()["detail"][:15]) == (409, "ANALYZE needs t")
 
 
+async def test_the_plan_of_a_write_writes_nothing(traced: Traced) -> None:
+    async with serve(reading_app(traced)) as client:
+        await client.delete("/tags")
+        plan = await client.post(f"{PAGE}/{traced.last().id}/1/explain")
+    assert plan.json()["text"].startswith("Delete on tags")
+    async with traced.sessions() as session:
+        assert await session.scalar(text("SELECT count(*) FROM tags"))
+
+
 async def test_analyze_runs_it_again_but_cannot_write(seeded_url: str) -> None:
     traced = Traced(seeded_url, recorder=Recorder(keep_parameters=True))
     async with serve(reading_app(traced)) as client:

@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy import select, text
 
 from daybook.tracing.text import summary
+from daybook.tracing.trace import Trace
 from tests.tracing.conftest import Traced, serve
 from tests.tracing.models import MENDED
 
@@ -33,20 +34,21 @@ def distinct_statements(traced: Traced, barrier: asyncio.Barrier) -> FastAPI:
 
 async def test_two_hundred_requests_at_once_have_exactly_their_own_statements(seeded_url: str) -> None:
     traced = Traced(seeded_url, options={"pool_size": 20, "max_overflow": 0})
-    barrier = asyncio.Barrier(100)
-    async with serve(distinct_statements(traced, barrier)) as client:
-        client.timeout = httpx2.Timeout(60)
-        answers = []
-        for start in (0, 100):  # the history holds a hundred
-            got = await asyncio.gather(*(client.get(f"/distinct/{number}") for number in range(start, start + 100)))
-            answers += got
-            for trace in traced.recorder.history.traces.values():
-                number = trace.path.rpartition("/")[2]
-                ran = sorted(statement.sql for statement in trace.statements)
-                assert ran == [f"SELECT 1 AS first_{number}"] + [f"SELECT 2 AS rest_{number}"] * 2
+    finished: list[Trace] = []  # the history keeps no more than a hundred
+    traced.recorder.on_finish.append(finished.append)
+    async with serve(distinct_statements(traced, asyncio.Barrier(200))) as client:
+        client.timeout = httpx2.Timeout(60, pool=None)
+        answers = await asyncio.gather(*(client.get(f"/distinct/{number}") for number in range(200)))
     await traced.engine.dispose()
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.headers["x-sql-trace"] for answer in answers}) == 200
+    ran = {trace.path: sorted(statement.sql for statement in trace.statements) for trace in finished}
+    assert ran == {
+        f"/distinct/{number}": [f"SELECT 1 AS first_{number}"] + [f"SELECT 2 AS rest_{number}"] * 2
+        for number in range(200)
+    }
+    connections = {id(hold): trace for trace in finished for hold in trace.holds}
+    assert len(connections) == sum(len(trace.holds) for trace in finished) == 600
 
 
 async def test_requests_that_raise_stream_or_are_cancelled_report(

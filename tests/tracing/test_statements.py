@@ -1,5 +1,6 @@
 """What is known of one statement: where it came from, what kind it is, how it is echoed."""
 
+import asyncio
 import logging
 from pathlib import Path
 
@@ -51,6 +52,26 @@ async def test_a_statement_told_of_after_it_ran_is_in_the_trace_as_well(traced: 
     assert (second.seconds, second.error) == (0.25, "ZeroDivisionError")
     assert trace.db == trace.db_wall == 0.75
     assert traced.recorder.logging_token() is None
+
+
+async def test_each_task_has_its_own_connection_for_what_it_tells_of_afterwards(traced: Traced) -> None:
+    barrier = asyncio.Barrier(3)
+
+    async def read(number: int) -> None:
+        async with traced.engine.connect() as connection:
+            mine = (await connection.get_raw_connection()).dbapi_connection
+            await barrier.wait()  # all three hold one, and ask in another order than they took it in
+            await asyncio.sleep(0.01 * (3 - number))
+            traced.recorder.statement(f"SELECT {number} -- {id(mine)}", [], 1.0, 2.0, rows=1)
+            await barrier.wait()
+
+    with traced.recorder.trace("reader") as trace:
+        async with traced.engine.connect():
+            await asyncio.gather(*(read(number) for number in range(3)))
+    assert len(trace.holds) == 4
+    for statement in trace.statements:
+        assert statement.hold is not None
+        assert statement.sql.endswith(f"-- {statement.hold.connection}")
 
 
 def test_echo_is_indented_cut_and_in_color() -> None:

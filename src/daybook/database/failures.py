@@ -15,6 +15,7 @@ FAILURES = (
     sqlalchemy.exc.TimeoutError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     ConnectionError,
     TimeoutError,
 )
@@ -48,6 +49,8 @@ def classify(error: BaseException) -> DaybookError | None:
         return InvalidInput("The request holds a value that cannot be stored.")
     if sqlstate == _FOREIGN_KEY and str(constraint_of(error)).endswith("_users"):
         return Unauthenticated("The account of this token is gone.")
+    if sqlstate == _FOREIGN_KEY and str(constraint_of(error)).endswith("_tags"):
+        return Unavailable("A tag has been deleted at the same moment; try again.", retry_after=1)
     if isinstance(driver, sqlalchemy.exc.TimeoutError):
         return Unavailable("Every database connection is in use; try again shortly.", retry_after=1)
     if isinstance(driver, ConnectionError | TimeoutError) or _connection_lost(error, driver):
@@ -71,4 +74,6 @@ def _connection_lost(error: BaseException, driver: BaseException) -> bool:
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     # asyncpg gives no sqlstate to what it notices by itself.
+    if isinstance(driver, asyncpg.InternalClientError):
+        return True
     return isinstance(driver, asyncpg.InterfaceError) and "clos" in str(driver)

@@ -159,7 +159,7 @@ def _name(kind: str, number: int, parameter: str) -> str:
     return f"search_{kind}_{number}_{parameter}"
 
 
-def _has_word(kind: str, number: int) -> ColumnElement[bool]:
+def _has_word(kind: str, number: int, *, tagged_at_most: int | None = None) -> ColumnElement[bool]:
     """The text, or the name of a tag, has a word: an optional criterion with parameters of its own."""
 
     def parameter(name: str, type_: TypeEngine[Any]) -> BindParameter[Any]:
@@ -171,6 +171,7 @@ def _has_word(kind: str, number: int) -> ColumnElement[bool]:
         select(ContentTag.content_id)
         .join(Tag, Tag.id == ContentTag.tag_id)
         .where(Tag.user_id == parameter("user_id", BigInteger()), tag_name.like(pattern))
+        .limit(tagged_at_most)
         .cte(f"{kind}_{number}_tagged")
     )
     has_word = or_(Content.id.in_(select(tagged.c.content_id)), Content.search_text.like(pattern))
@@ -206,9 +207,9 @@ async def by_index(runner: Runner, query: Query) -> bool:
 
 @cache
 def _count(indexed: int, scanned: int) -> CompiledStatement:
-    """Count the hits of so many words, up to MANY."""
+    """Count the hits of so many words, up to MANY, which the contents of one tag may be enough for."""
+    words = [_has_word("indexed", number, tagged_at_most=MANY) for number in range(indexed)]
     one: ColumnElement[int] = literal_column("1")
-    hits = select(one).select_from(Content).where(OWNED, *INDEXED[:indexed], *SCANNED[:scanned]).limit(MANY)
-    return CompiledStatement(
-        f"the count of hits of {indexed} + {scanned} words", select(func.count()).select_from(hits.subquery())
-    )
+    hits = select(one).select_from(Content).where(OWNED, *words, *SCANNED[:scanned]).limit(MANY).subquery()
+    name = f"the count of hits of {indexed} + {scanned} words"
+    return CompiledStatement(name, select(func.count()).select_from(hits))

@@ -115,7 +115,9 @@ class CallSites:
 
 
 def _site(frame: FrameType) -> Site:
-    return Site(_short(frame.f_code.co_filename), frame.f_lineno, frame.f_code.co_name)
+    # A comprehension is named for the function that it stands in.
+    names = [name for name in frame.f_code.co_qualname.split(".") if not name.startswith("<")]
+    return Site(_short(frame.f_code.co_filename), frame.f_lineno, names[-1] if names else frame.f_code.co_name)
 
 
 def _short(filename: str) -> str:

@@ -39,6 +39,16 @@ def mapping_joins(compiled: SQLCompiler) -> Cascade | None:
     return _judge(paths)
 
 
+def joined_relationships(compiled: SQLCompiler) -> tuple[RelationshipProperty[Any], ...]:
+    """Return the relationships that a statement loads by JOIN, as far as SQLAlchemy's notes tell."""
+    paths = [
+        [step for step in key[1] if isinstance(step, RelationshipProperty)]
+        for key in getattr(compiled.compile_state, "attributes", ())
+        if isinstance(key, tuple) and key[0] == "eager_row_processor"
+    ]
+    return tuple(path[-1] for path in paths if path)
+
+
 def _judge(paths: Sequence[Sequence[RelationshipProperty[Any]]]) -> Cascade | None:
     made = {tuple(path) for path in paths}
     to_many = any(path[-1].uselist for path in made)

@@ -8,9 +8,10 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import TextClause
 from sqlalchemy.engine.interfaces import Compiled
+from sqlalchemy.orm import RelationshipProperty
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from daybook.tracing.cascade import Cascade, mapping_joins
+from daybook.tracing.cascade import Cascade, joined_relationships, mapping_joins
 
 _VALUES = re.compile(
     r"""
@@ -43,6 +44,8 @@ class Shape:
     batch: bool
     """It takes a list of any length (an expanding IN), so that several of it are chunks of one whole."""
     cascade: Cascade | None = None
+    joined: tuple[RelationshipProperty[Any], ...] = ()
+    """The relationships that it loads by JOIN, whoever asked for it."""
 
 
 _compiled_shapes: WeakKeyDictionary[Compiled, Shape] = WeakKeyDictionary()
@@ -62,7 +65,7 @@ def _judge(compiled: SQLCompiler) -> Shape:
     text = compiled.string
     batch = any(bind.expanding for bind in compiled.binds.values())
     name = name_of(text)
-    return Shape(text, name, _writes(name), batch, mapping_joins(compiled))
+    return Shape(text, name, _writes(name), batch, mapping_joins(compiled), joined_relationships(compiled))
 
 
 @lru_cache(maxsize=1000)

@@ -23,9 +23,20 @@ from daybook.tracing.fingerprint import Shape, shape_of, shape_of_text
 from daybook.tracing.heartbeat import Heartbeat
 from daybook.tracing.history import History
 from daybook.tracing.pool import TracedPool, hold_of
+from daybook.tracing.reads import Reads, note_loaded
 from daybook.tracing.session import TracedSession
 from daybook.tracing.silence import current_silence, silence_of
-from daybook.tracing.trace import DETAILS, Hold, Statement, Trace, current_hold, current_span, current_trace, locate
+from daybook.tracing.trace import (
+    DETAILS,
+    Hold,
+    Reading,
+    Statement,
+    Trace,
+    current_hold,
+    current_span,
+    current_trace,
+    locate,
+)
 from daybook.tracing.watch import open_watches, watch
 
 _NOT_OF_A_NAME = re.compile(r"[^A-Za-z0-9_]")
@@ -36,7 +47,9 @@ class Recorder:
 
     `request_id` returns the running request's id, when it has one. `infrastructure` are the directories whose code
     runs statements on behalf of its callers, and is never named as the place they come from. Parameters' values are
-    kept (and shown, and EXPLAIN ANALYZE is possible) only with `keep_parameters`.
+    kept (and shown, and EXPLAIN ANALYZE is possible) only with `keep_parameters`. With `track_reads`, which costs a
+    little at each reading of a mapped attribute in the whole process, relationships that are loaded ahead and never
+    read are told of.
     """
 
     session_class: ClassVar[type[Session]] = TracedSession
@@ -50,6 +63,7 @@ class Recorder:
         request_id: Callable[[], str | None] | None = None,
         infrastructure: Sequence[Path] = (),
         keep_parameters: bool = False,
+        track_reads: bool = False,
     ) -> None:
         self.history = History()
         self.engine: AsyncEngine | None = None
@@ -58,6 +72,7 @@ class Recorder:
         self._numbers = itertools.count(random.getrandbits(31))
         self._call_sites = CallSites(infrastructure)
         self._keep_parameters = keep_parameters
+        self._reads = Reads() if track_reads else None
         self._heartbeat = Heartbeat()
 
     def install(self, engine: AsyncEngine) -> None:
@@ -78,15 +93,20 @@ class Recorder:
     def start(self, method: str, path: str) -> Trace:
         """Return a new trace; whoever starts one sets `current_trace` to it, and finishes it."""
         self._heartbeat.start()
-        return Trace(
+        trace = Trace(
             method, path, self._identify, self._call_sites, (*open_watches,), self._keep_parameters, route=path
         )
+        if self._reads is not None:
+            trace.reading = Reading()
+        return trace
 
     def finish(self, trace: Trace) -> None:
         """Close a trace: judge it, keep it, log it."""
         trace.ended = time.perf_counter()
         trace.blocked = self._heartbeat.stop(trace.started, trace.ended)
         trace.findings = find(trace)
+        if self._reads is not None and trace.reading is not None:
+            trace.findings = [*trace.findings, *self._reads.judge(trace.reading)]
         for finding in trace.findings:
             if finding.silence is not None:
                 finding.silence.used += 1
@@ -210,7 +230,10 @@ class Recorder:
         statement: Statement = context.traced
         statement.rows = max(0, cursor.rowcount)
         statement.columns = len(cursor.description or ())
-        _end(current_trace.get(), statement, now)
+        trace = current_trace.get()
+        _end(trace, statement, now)
+        if trace is not None and trace.reading is not None and statement.rows:
+            note_loaded(trace.reading, statement)
 
     def _failed(self, failure: ExceptionContext) -> None:
         # It comes for a statement that was cancelled, too, where `after_cursor_execute` does not.

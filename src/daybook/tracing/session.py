@@ -89,7 +89,7 @@ def _relationship_load(state: ORMExecuteState) -> Load | None:
         return None
     parent = state.lazy_loaded_from
     if parent is None:
-        return Load("eager", str(steps[-1]), 0, bool(steps[-1].uselist))
+        return Load("eager", str(steps[-1]), 0, bool(steps[-1].uselist), steps[-1])
     return Load("lazy", str(steps[-1]), hash(parent.key or id(parent)), bool(steps[-1].uselist))
 
 

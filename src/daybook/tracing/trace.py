@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Literal
 
+from sqlalchemy.orm import RelationshipProperty
+
 from daybook.tracing.callsite import DEFAULT, Call, CallSites, Site
 from daybook.tracing.fingerprint import Shape
 from daybook.tracing.group import Group
@@ -36,6 +38,8 @@ class Load:
     attribute: str
     parent: int
     to_many: bool = False
+    relationship: RelationshipProperty[Any] | None = None
+    """What is loaded ahead."""
 
 
 @dataclass(slots=True, eq=False)
@@ -107,6 +111,14 @@ class Statement:
         return max(0.0, self.ended - self.started)
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a request loads ahead, by which line, and the mapped attributes that it reads, if that is to be seen."""
+
+    loaded: set[tuple[RelationshipProperty[Any], Site | None]] = field(default_factory=set)
+    read: set[tuple[type, str]] = field(default_factory=set)
+
+
 @dataclass(slots=True, eq=False)
 class Trace:
     """Everything one request did with the database. Mutable: every task that the request starts writes into it."""
@@ -148,6 +160,8 @@ class Trace:
     marks: list[tuple[float, int, str]] = field(default_factory=list)
     failures: Sequence[tuple[str, Load, Site | None]] = ()
     findings: "Sequence[Finding]" = ()
+
+    reading: Reading | None = None
 
     _id: str = field(default="", init=False)
     _firsts: dict[tuple[str, Call, Silence | None], Statement] = field(default_factory=dict, init=False)
@@ -225,6 +239,7 @@ class Trace:
 
     def let_go(self) -> None:
         """Drop what only the findings needed, and every circle, so that memory is free as soon as the trace is."""
+        self.reading = None
         self._firsts = {}
         self._groups = []
         for statement in self.statements:
