@@ -54,6 +54,14 @@ async def test_a_statement_told_of_after_it_ran_is_in_the_trace_as_well(traced: 
     assert traced.recorder.logging_token() is None
 
 
+async def test_what_is_told_of_afterwards_may_overlap() -> None:
+    recorder = Recorder()
+    with recorder.trace("gathered") as trace:
+        for started, ended in ((1.0, 2.0), (1.5, 2.5), (4.0, 4.5)):
+            recorder.statement("SELECT 1", [], started, ended)
+    assert (trace.db, trace.db_wall) == (2.5, 2.0)
+
+
 async def test_each_task_has_its_own_connection_for_what_it_tells_of_afterwards(traced: Traced) -> None:
     barrier = asyncio.Barrier(3)
 

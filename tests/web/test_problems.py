@@ -103,7 +103,7 @@ async def test_a_problems_type_explains_itself(anyone: httpx2.AsyncClient) -> No
 async def test_every_answer_has_a_request_id(anyone: httpx2.AsyncClient) -> None:
     given = {"X-Request-ID": "0123456789abcdef0123456789abcdef"}
     assert (await anyone.get("/nothing", headers=given)).headers["X-Request-ID"] == given["X-Request-ID"]
-    for made_up in ({}, {"X-Request-ID": "made up\t"}, {"X-Request-ID": "x" * 10_000}):
+    for made_up in ({}, {"X-Request-ID": "made up"}, {"X-Request-ID": "x" * 10_000}):
         assert len((await anyone.get("/healthz", headers=made_up)).headers["X-Request-ID"]) == 32
 
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import deque
 
-INTERVAL = 0.01
+INTERVAL = 0.005
 """Seconds between two beats."""
 _NOTICEABLE = 0.002
 """Seconds that a beat may come late for ordinary reasons."""

@@ -157,6 +157,7 @@ class Trace:
     holds: list[Hold] = field(default_factory=list)
     idle_holds: Sequence[Hold] = ()
     cascades: bool = False
+    """Whether a statement has joins that its mapping asked for."""
     marks: list[tuple[float, int, str]] = field(default_factory=list)
     failures: Sequence[tuple[str, Load, Site | None]] = ()
     findings: "Sequence[Finding]" = ()
@@ -171,6 +172,7 @@ class Trace:
     _epoch: int = field(default=0, init=False)
     _running: int = field(default=0, init=False)
     _running_since: float = field(default=0.0, init=False)
+    _wall_until: float = field(default=0.0, init=False)
 
     @property
     def id(self) -> str:
@@ -218,7 +220,11 @@ class Trace:
         self.rows += statement.rows
         self._running -= 1
         if self._running == 0:
-            self.db_wall += statement.ended - self._running_since
+            # One that is told of afterwards may overlap with others that were.
+            since = max(self._running_since, self._wall_until)
+            if statement.ended > since:
+                self.db_wall += statement.ended - since
+                self._wall_until = statement.ended
         if statement.group is not None:
             statement.group.rows += statement.rows
         if statement.error is not None:

@@ -125,5 +125,5 @@ def _row(caller: Caller, url_key: str, content: NewContent) -> dict[str, Any]:
         "search_terms": index_terms(caller.user_id, text),
         "video_length": content.video_length,
         "body": content.body,
-        "tag_keys": [tag_key(name) for name in content.tags],
+        "tag_keys": sorted({tag_key(name) for name in content.tags}),
     }
