@@ -20,7 +20,14 @@ def main(name: str) -> None:
     factory = name == "daybook"
     target = "daybook.app:create_app" if factory else f"benchmarks.contenders.{name}:app"
     config = uvicorn.Config(
-        target, factory=factory, log_config=None, log_level="warning", access_log=False, server_header=False
+        target,
+        factory=factory,
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        # A contender that builds 300 entities for each of many clients does not look at a socket for seconds.
+        timeout_keep_alive=60,
     )
     # Of a socket whose protocol is not named, asyncio would not know that it may turn Nagle's delays off.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
