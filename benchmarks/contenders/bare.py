@@ -124,7 +124,7 @@ class NeverReset(asyncpg.Connection):  # type: ignore[misc]  # asyncpg ships no 
 async def lifespan(app: Starlette) -> AsyncIterator[None]:
     """Keep a pool."""
     dsn = make_url(os.environ["DATABASE_URL"]).set(drivername="postgresql").render_as_string(hide_password=False)
-    settings = {"jit": "off", "timezone": "UTC", "plan_cache_mode": "force_generic_plan"}
+    settings = {"jit": "off", "timezone": "UTC", "plan_cache_mode": "force_generic_plan", "random_page_cost": "1.1"}
     async with asyncpg.create_pool(
         dsn, min_size=10, max_size=10, server_settings=settings, connection_class=NeverReset
     ) as pool:
