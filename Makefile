@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --no-deps
 
 # Every command is a name, not a file.
-.PHONY: bench bench-analyses bench-imports bench-search browser help run test check format migrate revision lock clean screenshot
+.PHONY: bench bench-analyses bench-imports bench-search bench-tracing browser help run test check format migrate revision lock clean screenshot
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ bench-analyses: $(VENV)/development  ## Measure 100 photos at once on a pool of 
 
 bench-imports: $(VENV)/development  ## Measure 50,000 bookmarks of each format, and a process killed half-way
 	@$(BIN)/python -m benchmarks.imports
+
+bench-tracing: $(VENV)/development  ## Measure what tracing costs, off and on
+	@$(BIN)/python -m benchmarks.tracing_cost
 
 bench-search: $(VENV)/development  ## Measure searching 300,000 contents of 30 people
 	@$(BIN)/python -m benchmarks.search

@@ -87,7 +87,7 @@ async def change_exercise(
     return await exercise.change(session, caller, log_id, wanted)
 
 
-@router.delete("/{log_id}", status_code=204, responses=problems(LogNotFound))
+@router.delete("/{log_id}", status_code=204, responses=problems(LogNotFound), openapi_extra=sql_budget(1))
 async def delete_exercise(log_id: UUID, caller: DiaryWriter, session: WriteSession) -> None:
     """Delete an exercise log."""
     await logs.delete(session, ExerciseLog, caller, log_id)

@@ -32,6 +32,7 @@ router = APIRouter(prefix="/log/food", tags=["diary"])
         **problems(LogIdTaken, KeyReused, RequestInFlight, LogNotFound),
         200: {"model": FoodLogRead, "description": "The same id and the same words again: the log."},
     },
+    openapi_extra=sql_budget(6),  # one, and five more for what an Idempotency-Key and a refusal ask
 )
 async def log_food(new: FoodLogCreate, caller: DiaryWriter, once: OncePerKey, now: Now) -> Response:
     """Log a meal with its ingredients."""
@@ -126,13 +127,13 @@ async def get_food(log_id: UUID, access: DiaryAccess) -> Response:
     return Response(await logs.read(access.reader, FOOD, access.caller, log_id), media_type=JSON)
 
 
-@router.patch("/{log_id}", response_model=FoodLogRead, responses=problems(LogNotFound))
+@router.patch("/{log_id}", response_model=FoodLogRead, responses=problems(LogNotFound), openapi_extra=sql_budget(10))
 async def change_food(log_id: UUID, wanted: FoodLogUpdate, caller: DiaryWriter, session: WriteSession) -> FoodLog:
     """Change the fields that are sent; ingredients and tags are replaced as a whole."""
     return await food.change(session, caller, log_id, wanted)
 
 
-@router.delete("/{log_id}", status_code=204, responses=problems(LogNotFound))
+@router.delete("/{log_id}", status_code=204, responses=problems(LogNotFound), openapi_extra=sql_budget(1))
 async def delete_food(log_id: UUID, caller: DiaryWriter, session: WriteSession) -> None:
     """Delete a meal."""
     await logs.delete(session, FoodLog, caller, log_id)
