@@ -28,6 +28,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
+from daybook.database.base import ValuesProxy
+
 
 class Base(DeclarativeBase):
     metadata = MetaData(schema="projection")
@@ -122,6 +124,7 @@ class Book(Base):
     tags: Mapped[list[Tag]] = relationship(
         secondary=book_tag, order_by=book_tag.c.position, lazy="raise_on_sql", viewonly=True
     )
+    tag_names = ValuesProxy("tags", "name")
 
 
 class Blurb(Base):
@@ -222,3 +225,4 @@ class BookRead(Schema):
     author_pupils: Annotated[list[PupilRead], Field(validation_alias=AliasPath("author", "pupils"))]
     chapters: list[ChapterRead]
     tags: list[TagRead]
+    tag_names: list[str]

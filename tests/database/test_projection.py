@@ -1,7 +1,9 @@
 """What projections return: JSON equal to that of entities through the same schema, pages, objects, criteria."""
 
 import asyncio
+import gc
 import json
+import weakref
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -183,6 +185,18 @@ async def test_json_equals_what_entities_give(shop: AsyncEngine, reader: Reader)
 
     # Hypothesis is synchronous; the engine belongs to this loop.
     await asyncio.to_thread(check)
+
+
+def test_an_entity_whose_values_were_read_needs_no_garbage_collector() -> None:
+    read = Book(tags=[Tag(name="a"), Tag(name="b")])
+    assert read.tag_names == ["a", "b"]
+    entity = weakref.ref(read)
+    gc.disable()
+    try:
+        del read
+        assert entity() is None
+    finally:
+        gc.enable()
 
 
 def book(**changes: object) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from sqlalchemy import BigInteger, DateTime, Enum, Identity, MetaData, Text, func, inspect
+from sqlalchemy.ext.associationproxy import AssociationProxy
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -57,3 +58,18 @@ def word(vocabulary: type[StrEnum], name: str) -> Enum:
         length=20,
         values_callable=lambda words: [one.value for one in words],
     )
+
+
+class ValuesProxy(AssociationProxy[list[Any]]):
+    """An association proxy to read: `ValuesProxy("tags", "tagname")` gives the names of an entity's loaded tags.
+
+    SQLAlchemy's own leaves in the entity a view that refers back to it, so that only the garbage collector can free
+    what was read. That costs time, and with CPython 3.11 many such entities at once end the process
+    (docs/decisions/0007-tags-library-community.md).
+    """
+
+    def __get__(self, instance: object, owner: Any) -> Any:
+        """Return the values in a list of their own, or on the class what SQLAlchemy makes of a proxy."""
+        if instance is None:
+            return super().__get__(instance, owner)
+        return [getattr(one, self.value_attr) for one in getattr(instance, self.target_collection)]

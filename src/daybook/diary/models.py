@@ -6,12 +6,11 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, Double, ForeignKey, ForeignKeyConstraint, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.ext.associationproxy import AssociationProxy, association_proxy
 from sqlalchemy.orm import Mapped, MappedColumn, mapped_column, relationship
 from uuid_utils.compat import uuid7
 
 from daybook.accounts.models import User, owner
-from daybook.database.base import Base, CreatedAt, Timestamped, word
+from daybook.database.base import Base, CreatedAt, Timestamped, ValuesProxy, word
 from daybook.diary.vocabulary import AnalysisKind, AnalysisStatus, IngredientColor, MealType
 from daybook.tags.models import Tag
 
@@ -118,7 +117,7 @@ class FoodLog(Timestamped, Base):
         order_by=Tag.tagname,
         viewonly=True,
     )
-    tag_names: AssociationProxy[list[str]] = association_proxy("tags", "tagname")
+    tag_names = ValuesProxy("tags", "tagname")
     ingredients: Mapped[list["FoodIngredient"]] = relationship(
         lazy="raise_on_sql",
         order_by="FoodIngredient.position",

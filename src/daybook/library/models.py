@@ -5,12 +5,11 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
-from sqlalchemy.ext.associationproxy import AssociationProxy, association_proxy
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from uuid_utils.compat import uuid7
 
 from daybook.accounts.models import owner
-from daybook.database.base import Base, BigIntId, CreatedAt, Timestamped, word
+from daybook.database.base import Base, BigIntId, CreatedAt, Timestamped, ValuesProxy, word
 from daybook.library.vocabulary import ContentType, ImportStatus
 from daybook.tags.models import Tag
 
@@ -56,7 +55,7 @@ class Content(Timestamped, Base):
         order_by=Tag.tagname,
         viewonly=True,
     )
-    tag_names: AssociationProxy[list[str]] = association_proxy("tags", "tagname")
+    tag_names = ValuesProxy("tags", "tagname")
 
     __table_args__ = (
         UniqueConstraint("user_id", "url_key"),
