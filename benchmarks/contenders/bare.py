@@ -34,6 +34,12 @@ def moment(column: str) -> str:
     return f"replace(to_char({column} AT TIME ZONE 'UTC', '{shape}'), '.000000', '')"
 
 
+def array(rows: str) -> str:
+    """Return SQL for the rows as the bytes of a JSON array."""
+    joined = f"SELECT string_agg(json_send(row_to_json(one)), ','::bytea) FROM ({rows}) one"
+    return f"SELECT '['::bytea || coalesce(({joined}), '') || ']'"
+
+
 FOOD_LOG = f"""
     SELECT f.id, u.user_key AS "userKey", f.meal_type AS "mealType", f.is_healthy AS "isHealthy",
            f.estimated_calories AS "estimatedCalories", f.date, f.note, f.photo_id AS "photoId",
@@ -48,18 +54,16 @@ FOOD_LOG = f"""
     FROM food_logs f JOIN users u ON u.id = f.user_id WHERE f.user_id = $1
 """
 NEWEST = "ORDER BY f.date DESC, f.id DESC"
-TODAY = f"""
-    SELECT convert_to(array_to_json(ARRAY(SELECT one FROM (
-        {FOOD_LOG} AND f.date = (SELECT (now() AT TIME ZONE timezone)::date FROM users WHERE id = $1) ORDER BY f.id
-    ) one))::text, 'UTF8')
-"""
+TODAY = array(
+    f"{FOOD_LOG} AND f.date = (SELECT (now() AT TIME ZONE timezone)::date FROM users WHERE id = $1) ORDER BY f.id"
+)
 # Beside the items, the sort keys of the last one and of the one after it, if there is one.
 LIST = f"""
-    SELECT convert_to(array_to_json(ARRAY(SELECT one FROM ({FOOD_LOG} {NEWEST} LIMIT $2) one))::text, 'UTF8'),
+    {array(f"{FOOD_LOG} {NEWEST} LIMIT $2")},
            ARRAY(SELECT '["' || f.date || '","' || f.id || '"]' FROM food_logs f
                  WHERE f.user_id = $1 {NEWEST} OFFSET $2 - 1 LIMIT 2)
 """
-ONE = f"SELECT convert_to(row_to_json(one)::text, 'UTF8') FROM ({FOOD_LOG} AND f.id = $2) one"
+ONE = f"SELECT json_send(row_to_json(one)) FROM ({FOOD_LOG} AND f.id = $2) one"
 INSERT = """
     WITH log AS (
         INSERT INTO food_logs (id, user_id, meal_type, is_healthy, estimated_calories, date, note)
@@ -79,11 +83,6 @@ CONTENT = f"""
     FROM contents c LEFT JOIN video_metadata v ON v.content_id = c.id LEFT JOIN post_metadata p ON p.content_id = c.id
 """
 SAVED_LAST = "ORDER BY c.saved_on DESC, c.id DESC LIMIT $2"
-
-
-def array(rows: str) -> str:
-    """Return SQL for the rows as the bytes of a JSON array."""
-    return f"SELECT convert_to(array_to_json(ARRAY(SELECT one FROM ({rows}) one))::text, 'UTF8')"
 
 
 ALL_CONTENTS = array(f"{CONTENT} WHERE c.user_id = $1 {SAVED_LAST}")

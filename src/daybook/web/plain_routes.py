@@ -13,9 +13,10 @@ Of what tests may do to an application, `dependency_overrides` is the one thing 
 import inspect
 import re
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from fastapi import FastAPI, params
+from fastapi._compat import ModelField
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import request_params_to_args
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
@@ -124,10 +125,9 @@ class _Call:
         self.function: Callable[..., Any] = dependant.call  # type: ignore[assignment]  # only FastAPI's own have none
         self.name = str(dependant.name)
         self._request = dependant.request_param_name
-        self._path, self._query, self._headers = dependant.path_params, dependant.query_params, dependant.header_params
-        self._without_query = _defaults(self._query, QueryParams())
-        self._without_headers = _defaults(self._headers, Headers())
-        self._header_names = {str(one.alias).lower().encode() for one in self._headers}
+        self._path = dependant.path_params
+        self._query = _Parameters(dependant.query_params, QueryParams())
+        self._headers = _Parameters(dependant.header_params, Headers())
 
     def arguments(self, request: Request) -> dict[str, Any] | None:
         """Return its arguments, or None when a parameter is not as it should be."""
@@ -136,24 +136,36 @@ class _Call:
         for field in self._path:
             arguments[field.name], wrong = field.validate(request.path_params[field.alias])
             errors += wrong
-        if self._query:
-            if self._without_query is not None and not request.scope["query_string"]:
-                arguments |= self._without_query
-            else:
-                found, wrong = request_params_to_args(self._query, request.query_params)
-                arguments |= found
-                errors += wrong
-        if self._headers:
-            sent = (name for name, _ in request.scope["headers"])
-            if self._without_headers is not None and self._header_names.isdisjoint(sent):
-                arguments |= self._without_headers
-            else:
-                found, wrong = request_params_to_args(self._headers, request.headers)
-                arguments |= found
-                errors += wrong
+        if request.scope["query_string"] or self._query.required:
+            errors += self._query.read(request.query_params, arguments)
+        else:
+            arguments |= self._query.defaults
+        errors += self._headers.read(request.headers, arguments)
         if self._request:
             arguments[self._request] = request
         return None if errors else arguments
+
+
+class _Parameters:
+    """Parameters of one kind, of which a request names few: FastAPI's validation sees those alone."""
+
+    def __init__(self, fields: Sequence[ModelField], nothing: QueryParams | Headers) -> None:
+        self._fields = [(one.validation_alias or one.alias, one) for one in fields]
+        self.defaults: dict[str, Any] = {}
+        """Of those that need not be named, and whose default can be shared."""
+        for field in fields:
+            found, errors = request_params_to_args([field], nothing)
+            if not errors and isinstance(found[field.name], Hashable):
+                self.defaults |= found
+        self.required = len(self.defaults) < len(fields)
+
+    def read(self, received: QueryParams | Headers, arguments: dict[str, Any]) -> list[Any]:
+        """Add their values to `arguments`, and return what is wrong with them."""
+        arguments |= self.defaults
+        named = [field for alias, field in self._fields if alias in received or field.name not in self.defaults]
+        found, errors = request_params_to_args(named, received)
+        arguments |= found
+        return errors
 
 
 def is_plain(context: RouteContext) -> bool:
@@ -190,8 +202,17 @@ def _takes_little(dependant: Dependant) -> bool:
         or dependant.background_tasks_param_name
         or dependant.security_scopes_param_name
         or dependant.concurrency
-        or any(one.field_info.validation_alias for one in (*dependant.path_params, *dependant.header_params))
+        or not all(map(_is_single, (*dependant.path_params, *dependant.query_params, *dependant.header_params)))
     )
+
+
+def _is_single(field: ModelField) -> bool:
+    """Whether a parameter is found by one name: not a model of several, nor one of several aliases."""
+    annotation = field.field_info.annotation
+    models = (
+        one for one in (annotation, *get_args(annotation)) if isinstance(one, type) and issubclass(one, BaseModel)
+    )
+    return not any(models) and isinstance(field.field_info.validation_alias, str | None)
 
 
 def _body_of(context: RouteContext) -> tuple[str, type[BaseModel]] | None:
@@ -202,12 +223,6 @@ def _body_of(context: RouteContext) -> tuple[str, type[BaseModel]] | None:
             if isinstance(schema, type) and issubclass(schema, BaseModel) and not field.field_info.embed:
                 return field.name, schema
     return None
-
-
-def _defaults(fields: Sequence[Any], nothing: QueryParams | Headers) -> dict[str, Any] | None:
-    """Return the parameters of a request that has none, if it may and they can be shared."""
-    found, errors = request_params_to_args(fields, nothing)
-    return None if errors or not all(isinstance(one, Hashable) for one in found.values()) else found
 
 
 async def _messages(receive: Receive) -> list[Message]:

@@ -16,7 +16,8 @@ from daybook.database.projection.json_columns import ProjectionError
 from daybook.database.projection.schema_select import schema_rows
 
 SchemaT = TypeVar("SchemaT", bound=BaseModel)
-Shape = Literal["array", "object", "page"]
+Shape = Literal["all", "first", "page"]
+SEPARATOR = b","
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +56,18 @@ class Projection(Generic[SchemaT]):
         self._adapter = TypeAdapter(list[schema])  # type: ignore[valid-type]  # a schema known at run time only
         self._statements: dict[object, CompiledStatement] = {}
         # All of it is compiled once here, so that what is wrong shows at import.
-        everything = self._compile("array", by_alias=True, criteria=(*self._where, *self._optional))
+        everything = self._compile("all", by_alias=True, criteria=(*self._where, *self._optional))
         self._parameters = everything.names
         self._switches = tuple(_parameter_names(criterion) for criterion in self._optional)
 
     async def json(self, runner: Runner, /, **parameters: object) -> bytes:
         """Return all rows as a JSON array."""
-        [(body,)] = await self._run(runner, "array", parameters)
-        return bytes(body)
+        [(items,)] = await self._run(runner, "all", parameters)
+        return _array(items)
 
     async def json_or_none(self, runner: Runner, /, **parameters: object) -> bytes | None:
         """Return the first row as a JSON object, None when there is none."""
-        rows = await self._run(runner, "object", parameters)
+        rows = await self._run(runner, "first", parameters)
         return bytes(rows[0][0]) if rows else None
 
     async def page(
@@ -78,20 +79,22 @@ class Projection(Generic[SchemaT]):
             if len(after) != len(self._order_by):
                 raise ProjectionError(f"{self}: `after` takes {len(self._order_by)} values, the sort key of a row")
             parameters.update(zip(_after_names(self._order_by), after, strict=True))
-        [(items, more, *key)] = await self._run(runner, "page", parameters, after=after is not None)
-        return KeysetPage(bytes(items or b"[]"), tuple(map(_plain, key)) if more else None)
+        [(items, beyond, *key)] = await self._run(runner, "page", parameters, after=after is not None)
+        if beyond is None:
+            return KeysetPage(_array(items), None)
+        return KeysetPage(_array(memoryview(items)[: -beyond - len(SEPARATOR)]), tuple(map(_plain, key)))
 
     async def objects(self, runner: Runner, /, **parameters: object) -> list[SchemaT]:
         """Return all rows as instances of the schema, for rules that look at them; slower than `json`.
 
         Raises pydantic.ValidationError for rows that the schema does not take.
         """
-        [(body,)] = await self._run(runner, "array", parameters, by_alias=False)
-        return self._adapter.validate_json(body, by_alias=False, by_name=True)
+        [(items,)] = await self._run(runner, "all", parameters, by_alias=False)
+        return self._adapter.validate_json(_array(items), by_alias=False, by_name=True)
 
     def sql(self, **parameters: object) -> str:
         """Return the statement that `json` runs when it is given these parameters: to read, or to EXPLAIN."""
-        return self._statement("array", parameters, by_alias=True, after=False).sql
+        return self._statement("all", parameters, by_alias=True, after=False).sql
 
     def __repr__(self) -> str:
         """Say what is projected onto what."""
@@ -134,25 +137,24 @@ class Projection(Generic[SchemaT]):
 
     def _compile(self, shape: Shape, *, by_alias: bool, criteria: Sequence[ColumnElement[bool]]) -> CompiledStatement:
         row, source = schema_rows(self.schema, self.mapped, by_alias=by_alias)
-        rows = sa.select(row).select_from(source).where(*criteria).order_by(*self._order_by)
-        if shape == "array":
-            statement = sa.select(_json(sa.func.array_to_json(sa.func.array(rows.scalar_subquery()))))
-        elif shape == "object":
-            statement = rows.with_only_columns(_json(sa.func.row_to_json(row))).limit(1)
-        else:
-            statement = self._page(rows, row)
-        return CompiledStatement(repr(self), statement)
+        # What the driver gets as bytes, neither it nor Python decodes. It always speaks UTF-8, and so sends what is JSON.
+        item = sa.func.json_send(sa.func.row_to_json(row), type_=sa.LargeBinary).label("item")
+        rows = sa.select(item).select_from(source).where(*criteria).order_by(*self._order_by)
+        if shape == "first":
+            return CompiledStatement(repr(self), rows.limit(1))
+        if shape == "all":
+            return CompiledStatement(repr(self), sa.select(_joined(rows.subquery("rows").c.item)))
+        return CompiledStatement(repr(self), self._page(rows))
 
-    def _page(self, rows: Select[Any], row: ColumnElement[Any]) -> Select[Any]:
-        """One row more than asked for tells whether the list goes on."""
+    def _page(self, rows: Select[Any]) -> Select[Any]:
+        """One row more than asked for tells whether the list goes on: it comes with the others, and with its length."""
         limit = bindparam("limit", type_=sa.Integer)
-        keys = [_column(one).label(f"key_{number}") for number, one in enumerate(self._sort_key())]
         one: ColumnElement[int] = sa.literal_column("1")
-        rows = rows.with_only_columns(sa.func.row_to_json(row).label("item"), *keys).limit(limit + one)
-        page = rows.subquery("page")
-        items = sa.func.array_agg(page.c.item, type_=sa.ARRAY(sa.JSON))[one:limit]
+        keys = [_column(key).label(f"key_{number}") for number, key in enumerate(self._sort_key())]
+        page = rows.add_columns(*keys).limit(limit + one).subquery("page")
+        beyond = sa.func.array_agg(sa.func.length(page.c.item), type_=sa.ARRAY(sa.Integer))[limit + one]
         last = [sa.func.array_agg(page.c[key.name], type_=sa.ARRAY(key.type))[limit] for key in keys]
-        return sa.select(_json(sa.func.array_to_json(items)), sa.func.count() > limit, *last)
+        return sa.select(_joined(page.c.item), beyond, *last)
 
     def _after(self) -> ColumnElement[bool]:
         """A comparison of rows, which one range of an index answers."""
@@ -182,9 +184,14 @@ def _parameter_names(criterion: ColumnElement[bool]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _json(value: ColumnElement[Any]) -> ColumnElement[bytes]:
-    """As bytes, which the driver need neither decode nor Python encode again."""
-    return sa.func.convert_to(sa.cast(value, sa.Text), sa.literal_column("'UTF8'"))
+def _joined(items: ColumnElement[bytes]) -> ColumnElement[bytes]:
+    """One value for all rows, which the driver takes over in one piece; null for none."""
+    return sa.func.string_agg(items, sa.literal_column(f"'{SEPARATOR.decode()}'::bytea"))
+
+
+def _array(items: bytes | memoryview | None) -> bytes:
+    """Return a JSON array."""
+    return b"".join((b"[", items or b"", b"]"))
 
 
 def _column(order: Any) -> ColumnElement[Any]:

@@ -1,8 +1,8 @@
 """From a response schema and a mapped class to the SELECT that returns the schema's JSON objects, as one row each.
 
 Each schema becomes `LATERAL (SELECT its fields) AS "ItsName"`: the name in the outer SELECT is the whole row, which
-`array_to_json` writes as an object. A to-many relationship is `ARRAY(SELECT ...)` of such rows, so that one
-`array_to_json` at the top writes everything below it.
+`row_to_json` writes as an object. A to-many relationship is `ARRAY(SELECT ...)` of such rows, so that one `row_to_json`
+at the top writes everything below it.
 """
 
 from types import NoneType, UnionType
