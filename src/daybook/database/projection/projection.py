@@ -137,7 +137,7 @@ class Projection(Generic[SchemaT]):
 
     def _compile(self, shape: Shape, *, by_alias: bool, criteria: Sequence[ColumnElement[bool]]) -> CompiledStatement:
         row, source = schema_rows(self.schema, self.mapped, by_alias=by_alias)
-        # What the driver gets as bytes, neither it nor Python decodes. It always speaks UTF-8, and so sends what is JSON.
+        # What comes as bytes, neither the driver nor Python decodes; and they are UTF-8, as asyncpg always speaks it.
         item = sa.func.json_send(sa.func.row_to_json(row), type_=sa.LargeBinary).label("item")
         rows = sa.select(item).select_from(source).where(*criteria).order_by(*self._order_by)
         if shape == "first":

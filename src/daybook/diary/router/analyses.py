@@ -14,7 +14,7 @@ router = APIRouter(tags=["diary"])
 
 
 # The caller comes first: dependencies are solved in order, and a photo is not read for who may not send one.
-@router.post("/analyze/food", responses=problems(*ANALYSIS_ERRORS), openapi_extra=PHOTO_BODY)
+@router.post("/analyze/food", responses=problems(*ANALYSIS_ERRORS), openapi_extra=PHOTO_BODY | sql_budget(4))
 async def analyze_food(
     caller: DiaryWriter, sent: SentPhoto, database: TheDatabase, desk: Desk, now: Now
 ) -> FoodAnalysis:
@@ -22,7 +22,7 @@ async def analyze_food(
     return await analyses.food(database, desk, caller, sent, now)
 
 
-@router.post("/analyze/exercise", responses=problems(*ANALYSIS_ERRORS), openapi_extra=PHOTO_BODY)
+@router.post("/analyze/exercise", responses=problems(*ANALYSIS_ERRORS), openapi_extra=PHOTO_BODY | sql_budget(4))
 async def analyze_exercise(
     caller: DiaryWriter, sent: SentPhoto, database: TheDatabase, desk: Desk, now: Now
 ) -> ExerciseAnalysis:

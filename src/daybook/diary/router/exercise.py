@@ -30,6 +30,7 @@ router = APIRouter(prefix="/log/exercise", tags=["diary"])
         **problems(LogIdTaken, KeyReused, RequestInFlight, LogNotFound),
         200: {"model": ExerciseLogRead, "description": "The same id and the same words again: the log."},
     },
+    openapi_extra=sql_budget(6),  # as for a meal
 )
 async def log_exercise(new: ExerciseLogCreate, caller: DiaryWriter, once: OncePerKey, now: Now) -> Response:
     """Log exercise."""
@@ -79,7 +80,7 @@ async def get_exercise(log_id: UUID, access: DiaryAccess) -> Response:
     return Response(await logs.read(access.reader, EXERCISE, access.caller, log_id), media_type=JSON)
 
 
-@router.patch("/{log_id}", response_model=ExerciseLogRead, responses=problems(LogNotFound))
+@router.patch("/{log_id}", response_model=ExerciseLogRead, responses=problems(LogNotFound), openapi_extra=sql_budget(2))
 async def change_exercise(
     log_id: UUID, wanted: ExerciseLogUpdate, caller: DiaryWriter, session: WriteSession
 ) -> ExerciseLog:

@@ -49,6 +49,7 @@ async def log_food(new: FoodLogCreate, caller: DiaryWriter, once: OncePerKey, no
     status_code=201,
     response_model=FoodLogFromPhoto,
     responses=problems(*ANALYSIS_ERRORS, LogIdTaken, KeyReused, RequestInFlight),
+    openapi_extra=sql_budget(10),
 )
 async def log_food_photo(
     photo: Annotated[UploadFile, File(description="JPEG, PNG, WebP, GIF or HEIC.")],

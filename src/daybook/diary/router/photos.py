@@ -26,7 +26,7 @@ from daybook.diary.service import photos
 from daybook.diary.service.analyses import PhotoDesk
 from daybook.errors import InvalidInput, MalformedRequest, StorageFull
 from daybook.web.problem import problems
-from daybook.web.session import TheDatabase
+from daybook.web.session import TheDatabase, sql_budget
 
 router = APIRouter(prefix="/photos", tags=["diary"])
 
@@ -104,6 +104,7 @@ def _from_json(body: bytes) -> bytes:
     "/{photo_id}",
     response_class=Response,
     responses={**problems(PhotoNotFound), 200: {"content": {"image/jpeg": {}}}, 304: {"description": "Not changed."}},
+    openapi_extra=sql_budget(1),
 )
 async def get_photo(
     photo_id: UUID,
