@@ -28,19 +28,13 @@ from daybook.accounts.tokens import ALGORITHM, ISSUER
 KEY = os.environ["DAYBOOK_SECRET_KEY"]
 
 
-def moment(column: str) -> str:
-    """Return SQL for a time as Python writes it."""
-    shape = 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'
-    return f"replace(to_char({column} AT TIME ZONE 'UTC', '{shape}'), '.000000', '')"
-
-
 def array(rows: str) -> str:
     """Return SQL for the rows as the bytes of a JSON array."""
     joined = f"SELECT string_agg(json_send(row_to_json(one)), ','::bytea) FROM ({rows}) one"
     return f"SELECT '['::bytea || coalesce(({joined}), '') || ']'"
 
 
-FOOD_LOG = f"""
+FOOD_LOG = """
     SELECT f.id, u.user_key AS "userKey", f.meal_type AS "mealType", f.is_healthy AS "isHealthy",
            f.estimated_calories AS "estimatedCalories", f.date, f.note, f.photo_id AS "photoId",
            f.analysis_id AS "analysisId", f.content_id AS "contentId",
@@ -50,7 +44,7 @@ FOOD_LOG = f"""
            ) one) AS ingredients,
            ARRAY(SELECT t.tagname FROM food_log_tag ft JOIN tags t ON t.id = ft.tag_id
                  WHERE ft.food_log_id = f.id ORDER BY t.tagname) AS tags,
-           {moment("f.created_at")} AS "createdAt", {moment("f.updated_at")} AS "updatedAt"
+           f.created_at AS "createdAt", f.updated_at AS "updatedAt"
     FROM food_logs f JOIN users u ON u.id = f.user_id WHERE f.user_id = $1
 """
 NEWEST = "ORDER BY f.date DESC, f.id DESC"
@@ -74,12 +68,12 @@ INSERT = """
     FROM log, unnest($8::text[], $9::text[], $10::float8[], $11::int[]) WITH ORDINALITY
          AS i (name, color, grams, calories, position)
 """
-CONTENT = f"""
+CONTENT = """
     SELECT c.id, c.url, c.title, c.content_type AS "contentType", c.description, c.note, c.thumbnail, c.favicon,
            c.bookmark, c.saved_on AS "savedOn", v.video_length AS "videoLength", p.body,
            ARRAY(SELECT t.tagname FROM content_tag ct JOIN tags t ON t.id = ct.tag_id
                  WHERE ct.content_id = c.id ORDER BY t.tagname) AS tags,
-           {moment("c.created_at")} AS "createdAt", {moment("c.updated_at")} AS "updatedAt"
+           c.created_at AS "createdAt", c.updated_at AS "updatedAt"
     FROM contents c LEFT JOIN video_metadata v ON v.content_id = c.id LEFT JOIN post_metadata p ON p.content_id = c.id
 """
 SAVED_LAST = "ORDER BY c.saved_on DESC, c.id DESC LIMIT $2"
@@ -100,7 +94,7 @@ ARTICLES = f"""
                a.item_count AS "itemCount", a.thumbnails,
                (SELECT count(*) FROM comments c WHERE c.article_id = a.id) AS "commentCount",
                a.up_count AS "upCount", a.down_count AS "downCount",
-               {moment("a.created_at")} AS "createdAt", {moment("a.updated_at")} AS "updatedAt"
+               a.created_at AS "createdAt", a.updated_at AS "updatedAt"
         FROM articles a JOIN users u ON u.id = a.user_id {POPULAR} LIMIT $1
     ''')
 },

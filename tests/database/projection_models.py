@@ -29,6 +29,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from daybook.database.base import ValuesProxy
+from daybook.web.schema import Moment
 
 
 class Base(DeclarativeBase):
@@ -201,6 +202,7 @@ class BookRead(Schema):
     key: UUID
     day: dt.date
     moment: IsoMoment
+    moment_as_postgresql_has_it: Annotated[Moment, Field(validation_alias=AliasPath("moment"))]
     maybe_moment: dt.datetime | None
     size: Size
     level: Level | None

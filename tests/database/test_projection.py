@@ -121,7 +121,7 @@ entities = (
 @pytest.fixture(scope="module")
 async def shop(database_url: str) -> AsyncIterator[AsyncEngine]:
     """An engine on a database that has the tables, three authors and three tags."""
-    engine = create_async_engine(database_url)
+    engine = create_async_engine(database_url, connect_args={"server_settings": {"timezone": "UTC"}})
     async with engine.begin() as connection:
         await connection.execute(text("DROP SCHEMA IF EXISTS projection CASCADE"))
         await connection.execute(text("CREATE SCHEMA projection"))

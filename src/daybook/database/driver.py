@@ -1,8 +1,11 @@
 """Statements on the driver itself: SQL already, each by itself, on a connection of the engine's own pool.
 
 What SQLAlchemy does around a statement (a Connection, a transaction, a result) costs more than a small statement. Here
-is the rest: a pooled connection, checked out and in as always, so that whoever watches the pool sees it; asyncpg's
-fetch, outside a transaction; and what has to happen when it fails.
+is the rest: a connection of the pool, asyncpg's fetch, outside a transaction, and what has to happen when it fails.
+
+A connection that lies ready in the pool is taken for the one statement by the pool's own `_do_get` and
+`_do_return_conn`, which every kind of pool implements. The checkout that sessions need around it, with its events, a
+reset and a guard against being forgotten, is a fifth of what a small read takes.
 """
 
 import logging
@@ -16,15 +19,14 @@ from sqlalchemy import event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import EmulatedDBAPIException, InvalidatePoolError, MissingGreenlet
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, Pool, PoolProxiedConnection, QueuePool
 from sqlalchemy.util import greenlet_spawn
 from sqlalchemy.util.concurrency import in_greenlet
 
 IDLE = 5.0
 """Seconds after which a pooled connection is asked whether it still lives."""
-# What a connection's `info` in the pool says: when it came back, and that it should have been asked and was not.
 _RETURNED = "daybook.returned"
-_UNASKED = "daybook.unasked"
+"""What a connection's `info` in the pool has: when it came back."""
 
 
 class Recorder(Protocol):
@@ -97,49 +99,35 @@ class Driver:
         Raises ConnectionLost, and else what `database.failures.classify` knows: asyncpg's errors as they are,
         SQLAlchemy's TimeoutError when no connection is free.
         """
-        connection = self._idle_connection() or await self._connection()
-        driver: Any = connection.driver_connection
-        try:
-            rows = await self._execute(driver, sql, parameters)
-        except BaseException as error:
-            lost = driver.is_closed()
-            if lost or isinstance(error, TimeoutError) or not isinstance(error, Exception):
-                # Lost, or given up in mid-query (a timeout, a cancelled request): never to be handed out again.
-                await greenlet_spawn(connection.invalidate, error)
-            else:
-                await self._give_back(connection)
-            if lost and isinstance(error, Exception):
-                raise ConnectionLost(error) from error
-            raise
-        await self._give_back(connection)
-        return rows
-
-    def _idle_connection(self) -> PoolProxiedConnection | None:
-        """Return a pooled connection if one can be had without waiting, and so without the cost of a greenlet."""
         pool = self.engine.sync_engine.pool
-        if not (isinstance(pool, QueuePool) and pool.checkedin()):
-            return None
+        entry = _take_ready(pool)
+        if entry is None:
+            return await self._run_waiting(sql, parameters)
         try:
-            connection = pool.connect()
-        except MissingGreenlet:
-            return None
-        if _UNASKED in connection.info:
-            connection.close()  # into the place in the pool that it has just left
-            return None
-        return connection
+            return await self._execute(entry.driver_connection, sql, parameters)
+        except BaseException as error:
+            await _judge(entry, error)
+            raise
+        finally:
+            entry.info[_RETURNED] = time.monotonic()
+            if isinstance(pool, QueuePool) and pool.overflow() <= 0:
+                pool._do_return_conn(entry)  # noqa: SLF001 - see above
+            else:
+                # One more than the pool keeps: it will be closed, and that is input and output.
+                await greenlet_spawn(pool._do_return_conn, entry)  # noqa: SLF001 - see above
 
-    async def _connection(self) -> PoolProxiedConnection:
+    async def _run_waiting(self, sql: str, parameters: Sequence[object]) -> list[Any]:
+        """Run it on a connection that has to be waited for, made, or asked whether it still lives."""
         try:
-            return await self.engine.raw_connection()
+            connection = await self.engine.raw_connection()
         except EmulatedDBAPIException as error:
             raise error.driver_exception from error
-
-    async def _give_back(self, connection: PoolProxiedConnection) -> None:
-        pool = self.engine.sync_engine.pool
-        if isinstance(pool, QueuePool) and pool.overflow() <= 0:
-            connection.close()
-        else:
-            # One more than the pool keeps: it will be closed, and that is input and output.
+        try:
+            return await self._execute(connection.driver_connection, sql, parameters)
+        except BaseException as error:
+            await _judge(connection, error)
+            raise
+        finally:
             await greenlet_spawn(connection.close)
 
     async def _execute(self, driver: Any, sql: str, parameters: Sequence[object]) -> list[Any]:
@@ -177,6 +165,35 @@ class ConnectionLost(Exception):
         self.error = error
 
 
+def _take_ready(pool: Pool) -> ConnectionPoolEntry | None:
+    """Return a connection that can be used at once, if there is one; nothing is waited for, and no greenlet needed."""
+    if not (isinstance(pool, QueuePool) and pool.checkedin()):
+        return None
+    try:
+        entry = pool._do_get()  # noqa: SLF001 - see above
+    except MissingGreenlet:
+        return None
+    try:
+        connection: Any = entry.get_connection()  # type: ignore[attr-defined]  # as the pool itself does
+    except MissingGreenlet:
+        connection = None  # it was due to be made anew
+    idle = time.monotonic() - entry.info.get(_RETURNED, 0.0)
+    if connection is None or connection.driver_connection.is_closed() or idle > IDLE:
+        pool._do_return_conn(entry)  # noqa: SLF001 - into the place that it has just left
+        return None
+    return entry
+
+
+async def _judge(connection: ConnectionPoolEntry | PoolProxiedConnection, error: BaseException) -> None:
+    """Drop a connection that is not to be used again after a failure, and raise ConnectionLost if it was lost."""
+    lost = connection.driver_connection.is_closed()  # type: ignore[union-attr]  # asyncpg's, until it is dropped
+    if lost or isinstance(error, TimeoutError) or not isinstance(error, Exception):
+        # Lost, or given up in mid-query (a timeout, a cancelled request): never to be handed out again.
+        await greenlet_spawn(connection.invalidate, error)
+    if lost and isinstance(error, Exception):
+        raise ConnectionLost(error) from error
+
+
 def open_reader(engine: AsyncEngine, recorder: Recorder | None = None) -> Reader:
     """Return a reader on `engine`, whose connections are from now on checked as they are taken from the pool.
 
@@ -206,13 +223,8 @@ def _note_return(_connection: DBAPIConnection | None, entry: ConnectionPoolEntry
 def _refuse_lost(connection: Any, entry: ConnectionPoolEntry, _proxied: PoolProxiedConnection) -> None:
     if connection.driver_connection.is_closed():
         raise InvalidatePoolError("the connection was closed while it was idle")
-    info = entry.info
-    if _UNASKED not in info and time.monotonic() - info.get(_RETURNED, math.inf) < IDLE:
+    if time.monotonic() - entry.info.get(_RETURNED, math.inf) < IDLE:
         return
-    if not in_greenlet():
-        info[_UNASKED] = True
-        return
-    info.pop(_UNASKED, None)
     try:
         connection.ping()
     except (EmulatedDBAPIException, OSError) as error:

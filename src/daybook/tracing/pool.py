@@ -25,12 +25,12 @@ class TracedPool(AsyncAdaptedQueuePool):
         self.holds: set[Hold] = set()
         """Of the connections that are out."""
 
-    def connect(self) -> PoolProxiedConnection:
-        """Return a connection; when none came free in time, log who holds them all, and raise as ever."""
+    def _do_get(self) -> ConnectionPoolEntry:
+        """Take a connection out; when none came free in time, log who holds them all, and raise as ever."""
         trace, span = current_trace.get(), current_span.get()
         started = time.perf_counter()
         try:
-            connection = super().connect()
+            entry = super()._do_get()
         except PoolTimeout:
             holders = "; ".join(map(describe_hold, self.holds))
             logger.error("pool exhausted: %s", holders)  # noqa: TRY400 - it is raised, and logged by who handles it
@@ -41,22 +41,21 @@ class TracedPool(AsyncAdaptedQueuePool):
                 trace.pool += now - started
             if span is not None:
                 span.inner += now - started
-        adapter = connection.dbapi_connection
-        hold = Hold(trace, adapter, _site(trace, span), now, id(adapter))
+        hold = Hold(trace, entry, _site(trace, span), now, id(entry))
         self.holds.add(hold)
         current_hold.set(hold)
-        if connection.record_info is not None:
-            connection.record_info[_HOLD] = hold
+        if entry.record_info is not None:
+            entry.record_info[_HOLD] = hold
         if trace is not None and len(trace.holds) < DETAILS:
             trace.holds.append(hold)
-        return connection
+        return entry
 
     def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
         hold: Hold | None = (record.record_info or {}).pop(_HOLD, None)
         if hold is not None:
             self.holds.discard(hold)
             hold.ended = time.perf_counter()
-            hold.adapter = None
+            hold.entry = None
             trace, seconds = hold.trace, hold.ended - hold.started
             if trace is not None:
                 trace.held += seconds

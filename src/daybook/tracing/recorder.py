@@ -271,7 +271,7 @@ class Recorder:
         pool = self.engine.sync_engine.pool if self.engine is not None else None
         if connection is None or not isinstance(pool, TracedPool):
             return None
-        return next((hold for hold in pool.holds if hold.adapter.driver_connection is connection), None)
+        return next((hold for hold in pool.holds if hold.entry and hold.entry.driver_connection is connection), None)
 
 
 def _begin(trace: Trace | None, statement: Statement, now: float) -> None:

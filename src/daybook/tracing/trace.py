@@ -13,6 +13,7 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy.orm import RelationshipProperty
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from daybook.tracing.callsite import DEFAULT, Call, CallSites, Site
 from daybook.tracing.fingerprint import Shape
@@ -66,8 +67,8 @@ class Hold:
     """A connection, from its checkout to its return."""
 
     trace: "Trace | None"
-    adapter: Any
-    """What SQLAlchemy has around the driver's connection; None when it was returned."""
+    entry: ConnectionPoolEntry | None
+    """The connection's place in the pool; None when it was returned."""
     site: Site | None
     started: float
     connection: int

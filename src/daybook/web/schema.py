@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated
 
 from pydantic import (
@@ -68,5 +68,12 @@ Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2199, 12, 31), examples
 BigId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 """The id of a row that has a bigint id."""
 
-Moment = Annotated[AwareDatetime, PlainSerializer(lambda moment: moment.isoformat(), return_type=str, when_used="json")]
+
+def _moment(moment: datetime) -> str:
+    """Write a time as PostgreSQL does in JSON, so that it need not do it otherwise: no zeros behind a fraction."""
+    text = moment.isoformat()
+    return text[:26].rstrip("0") + text[26:] if moment.microsecond else text
+
+
+Moment = Annotated[AwareDatetime, PlainSerializer(_moment, when_used="json")]
 """A point in time, with its offset."""

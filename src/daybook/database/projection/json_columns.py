@@ -123,8 +123,13 @@ def _constant(value: object) -> sa.ColumnElement[Any]:
 
 
 def _moments(column: sa.ColumnElement[Any]) -> Iterator[tuple[Samples, sa.ColumnElement[Any]]]:
-    """Python writes six digits of a second or none; PostgreSQL's JSON as many as are needed."""
+    """PostgreSQL's JSON has as many digits of a second as are needed; Python writes six or none.
+
+    In its own form it is in the session's time zone, which the engine sets to UTC, and any other tells the same moment.
+    """
     whole, part = datetime(2026, 11, 22, 8, 30, tzinfo=UTC), datetime(2026, 11, 22, 8, 30, 0, 120_000, tzinfo=UTC)
+    own = [(whole, "2026-11-22T08:30:00+00:00"), (part, "2026-11-22T08:30:00.12+00:00")]
+    yield own, _clamped(column, _MOMENTS)
     for offset in ("+00:00", "Z"):
         samples = [(whole, f"2026-11-22T08:30:00{offset}"), (part, f"2026-11-22T08:30:00.120000{offset}")]
         shape: sa.ColumnElement[Any] = sa.literal_column(f'\'YYYY-MM-DD"T"HH24:MI:SS.US"{offset}"\'')
