@@ -25,6 +25,15 @@ class TracedPool(AsyncAdaptedQueuePool):
         self.holds: set[Hold] = set()
         """Of the connections that are out."""
 
+    def connect(self) -> PoolProxiedConnection:
+        """Return a connection; that it had to be made anew, or asked whether it lives, counts as waiting for it."""
+        connection = super().connect()
+        hold = hold_of(connection)
+        if hold is not None:
+            taken, hold.started = hold.started, time.perf_counter()
+            _add_wait(hold.trace, current_span.get(), hold.started - taken)
+        return connection
+
     def _do_get(self) -> ConnectionPoolEntry:
         """Take a connection out; when none came free in time, log who holds them all, and raise as ever."""
         trace, span = current_trace.get(), current_span.get()
@@ -37,10 +46,7 @@ class TracedPool(AsyncAdaptedQueuePool):
             raise
         finally:
             now = time.perf_counter()
-            if trace is not None:
-                trace.pool += now - started
-            if span is not None:
-                span.inner += now - started
+            _add_wait(trace, span, now - started)
         hold = Hold(trace, entry, _site(trace, span), now, id(entry))
         self.holds.add(hold)
         current_hold.set(hold)
@@ -62,6 +68,13 @@ class TracedPool(AsyncAdaptedQueuePool):
                 if seconds > IDLE_AFTER and held_for_nothing(hold) and len(trace.idle_holds) < DETAILS:
                     trace.idle_holds = (*trace.idle_holds, hold)
         super()._do_return_conn(record)
+
+
+def _add_wait(trace: Trace | None, span: OrmSpan | None, seconds: float) -> None:
+    if trace is not None:
+        trace.pool += seconds
+    if span is not None:
+        span.inner += seconds
 
 
 def _site(trace: Trace | None, span: OrmSpan | None) -> Site | None:
