@@ -1,7 +1,7 @@
 """Whether memory stays flat: the application under a minute of load on all pages."""
 
 from benchmarks.load import load
-from benchmarks.pages import COUNTS, PAGES, Pages
+from benchmarks.pages import COUNTS, LINKS, PAGES, Pages
 from benchmarks.rows import fill
 from benchmarks.servers import Signer, new_database, serving
 
@@ -13,7 +13,7 @@ async def measure(server: str) -> None:
     """Print the resident memory after each tenth of the minute, and its peak."""
     signer = Signer()
     async with new_database(server, "daybook_soak") as url:
-        pages = Pages(await fill(url, COUNTS), signer)
+        pages = Pages(await fill(url, COUNTS, links=LINKS), signer)
         async with serving("daybook", url, signer) as daybook:
             seen = [daybook.rss()]
             answers = 0
