@@ -189,6 +189,20 @@ async def test_an_import_that_is_forgotten_stops(database: Database, caller: Cal
     assert len(await urls(database)) == 2 * BATCH
 
 
+async def test_whenever_a_process_stops_another_can_go_on(database: Database, caller: Caller) -> None:
+    """Also when it stops while it claims: nobody would know of the lease."""
+    for halfmilliseconds in range(20):
+        import_id = await receive(database, caller, links(1))
+        async with importer(database):
+            await asyncio.sleep(halfmilliseconds / 2_000)
+        job = await import_jobs.claim(database)
+        if job is None:
+            await reached(database, import_id, status=ImportStatus.DONE)
+        else:
+            assert job.id == import_id
+            await import_jobs.finish(database, job, None)
+
+
 async def test_a_file_that_kills_its_workers_is_given_up(database: Database, caller: Caller) -> None:
     import_id = await receive(database, caller, links(3))
     for _ in range(10):

@@ -87,7 +87,7 @@ class Importer:
         while True:
             self._news.clear()
             try:
-                job = await import_jobs.claim(self._database)
+                job = await self._claim()
                 if job is not None:
                     await self._work(job)
                     continue
@@ -97,6 +97,17 @@ class Importer:
                 # Not quite regular, so that processes do not do it together.
                 async with asyncio.timeout(random.uniform(0.5, 1.5) * POLL):  # noqa: S311
                     await self._news.wait()
+
+    async def _claim(self) -> ImportJob | None:
+        """Claim a job. When stopped meanwhile, give back what was claimed: its lease would keep it from all others."""
+        claim = asyncio.create_task(import_jobs.claim(self._database))
+        try:
+            return await asyncio.shield(claim)
+        except asyncio.CancelledError:
+            with suppress(DaybookError, *FAILURES):
+                if (job := await claim) is not None:
+                    await import_jobs.release(self._database, job)
+            raise
 
     async def _work(self, job: ImportJob) -> None:
         """Import a file, and say what became of it."""

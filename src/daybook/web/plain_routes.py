@@ -158,6 +158,7 @@ class _Parameters:
             if not errors and isinstance(found[field.name], Hashable):
                 self.defaults |= found
         self.required = len(self.defaults) < len(fields)
+        """Whether some are to be looked at even if the request names none."""
 
     def read(self, received: QueryParams | Headers, arguments: dict[str, Any]) -> list[Any]:
         """Add their values to `arguments`, and return what is wrong with them."""
