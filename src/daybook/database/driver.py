@@ -177,6 +177,9 @@ def _take_ready(pool: Pool) -> ConnectionPoolEntry | None:
         connection: Any = entry.get_connection()  # type: ignore[attr-defined]  # as the pool itself does
     except MissingGreenlet:
         connection = None  # it was due to be made anew
+    except BaseException:
+        pool._do_return_conn(entry)  # noqa: SLF001 - or the pool would have one less for good
+        raise
     idle = time.monotonic() - entry.info.get(_RETURNED, 0.0)
     if connection is None or connection.driver_connection.is_closed() or idle > IDLE:
         pool._do_return_conn(entry)  # noqa: SLF001 - into the place that it has just left
