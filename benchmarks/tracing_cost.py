@@ -111,10 +111,11 @@ def build(url: str, *, recorder: "Recorder | None") -> FastAPI:
         if echoing.isEnabledFor(logging.INFO):
             echoing.info("%s", sql)
             echoing.info("%r", parameters)
-        started = time.perf_counter()
+        if recorder is None:
+            return list(await driver.fetch(sql, *parameters))
+        statement = recorder.begin(sql, parameters)
         rows = list(await driver.fetch(sql, *parameters))
-        if recorder is not None:
-            recorder.statement(sql, parameters, started, time.perf_counter(), rows=len(rows))
+        recorder.end(statement, rows=len(rows))
         return rows
 
     @app.get("/driver")

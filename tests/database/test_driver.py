@@ -218,18 +218,12 @@ class Seen:
     def logging_token(self) -> str | None:
         return "a1b2c3"
 
-    def statement(
-        self,
-        sql: str,
-        parameters: Sequence[object],
-        started: float,
-        ended: float,
-        *,
-        rows: int | None = None,
-        error: BaseException | None = None,
-    ) -> None:
-        assert started <= ended
-        self.statements.append((sql, list(parameters), rows, type(error).__name__))
+    def begin(self, sql: str, parameters: Sequence[object]) -> int:
+        self.statements.append((sql, list(parameters)))
+        return len(self.statements) - 1
+
+    def end(self, statement: int, *, rows: int = 0, error: BaseException | None = None) -> None:
+        self.statements[statement] += (rows, type(error).__name__)
 
 
 async def test_a_recorder_sees_every_statement(reader: Reader) -> None:
@@ -243,8 +237,8 @@ async def test_a_recorder_sees_every_statement(reader: Reader) -> None:
     await asyncio.wait([cancelled])
     assert seen.statements == [
         ("SELECT $1::int", [7], 1, "NoneType"),
-        ("SELECT 1/0", [], None, "DivisionByZeroError"),
-        ("SELECT pg_sleep(5)", [], None, "CancelledError"),
+        ("SELECT 1/0", [], 0, "DivisionByZeroError"),
+        ("SELECT pg_sleep(5)", [], 0, "CancelledError"),
     ]
 
 

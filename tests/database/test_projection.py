@@ -46,8 +46,11 @@ class Recorded:
     def logging_token(self) -> str | None:
         return None
 
-    def statement(self, sql: str, *_: object, **_outcome: object) -> None:
+    def begin(self, sql: str, _parameters: object) -> None:
         self.statements.append(sql)
+
+    def end(self, statement: None, **outcome: object) -> None:
+        pass
 
 
 TEXT = st.text(

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator
 
 import httpx2
@@ -168,7 +169,7 @@ async def test_statements_side_by_side_take_less_than_their_sum(traced: Traced) 
         await asyncio.gather(sleep(), sleep(), sleep())
     assert trace.db > 0.3
     assert 0.1 < trace.db_wall < 0.2
-    assert len({hold.connection for hold in trace.holds}) == 3
+    assert len({hold.entry for hold in trace.holds}) == 3
 
 
 async def test_what_blocks_the_loop_is_not_blamed_on_the_database(traced: Traced) -> None:
@@ -212,3 +213,32 @@ async def test_a_connection_held_for_nothing_and_its_holder_when_the_pool_is_exh
     assert exhausted.startswith(
         "pool exhausted: JOB report holds 1 connection for 0.3 s at tests/tracing/test_requests"
     )
+
+
+async def test_who_holds_a_connection_taken_for_one_statement_of_the_driver_is_known_while_it_runs(
+    seeded_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    traced = Traced(seeded_url, options={"pool_size": 1, "max_overflow": 0, "pool_timeout": 0.2})
+    async with traced.engine.connect():
+        pass  # so that one lies ready
+
+    async def read_slowly() -> None:
+        pool = traced.engine.sync_engine.pool
+        entry = pool._do_get()  # as Daybook's own reads do
+        statement = traced.recorder.begin("SELECT pg_sleep(0.5)", [])
+        await entry.driver_connection.fetch("SELECT pg_sleep(0.5)")  # type: ignore[union-attr]  # it is asyncpg's
+        traced.recorder.end(statement, rows=1)
+        pool._do_return_conn(entry)
+
+    async def starve() -> None:
+        await asyncio.sleep(0.1)
+        async with traced.sessions() as session:
+            await session.execute(text("SELECT 1"))
+
+    with traced.recorder.trace("report") as trace:
+        await asyncio.gather(read_slowly(), starve(), return_exceptions=True)
+    await traced.engine.dispose()
+    assert trace.holds[0].site is not None
+    assert trace.holds[0].site.function == "read_slowly"
+    [exhausted] = [record.getMessage() for record in caplog.records if "exhausted" in record.getMessage()]
+    assert re.search(r"JOB report holds 1 connection for 0\.\d s at tests/tracing/\S+ read_slowly", exhausted)

@@ -41,28 +41,24 @@ async def test_a_statement_run_on_the_driver_is_recorded_and_echoed_like_any_oth
     assert f"[{trace.id}] [driver sql] (1,)" in echoed
 
 
-async def test_a_statement_told_of_after_it_ran_is_in_the_trace_as_well(traced: Traced) -> None:
+async def test_a_statement_may_be_begun_and_ended_by_hand(traced: Traced) -> None:
     with traced.recorder.trace("reader") as trace:
         async with traced.engine.connect():
             assert traced.recorder.logging_token() == trace.id
-            traced.recorder.statement("SELECT 1", [], 10.0, 10.5, rows=3)
-            traced.recorder.statement("SELECT 2", [[1, 2]], 11.0, 11.25, error=ZeroDivisionError())
-    first, second = trace.statements
-    assert (first.rows, first.seconds, first.hold, first.error) == (3, 0.5, trace.holds[0], None)
-    assert (second.seconds, second.error) == (0.25, "ZeroDivisionError")
-    assert trace.db == trace.db_wall == 0.75
+            first = traced.recorder.begin("SELECT 1", [])
+            assert (trace.count, first.ended, first.hold) == (1, 0, trace.holds[0])
+            traced.recorder.end(first, rows=3)
+            second = traced.recorder.begin("SELECT 2", [[1, 2]])
+            traced.recorder.end(second, error=ZeroDivisionError())
+    assert trace.statements == [first, second]
+    assert (first.rows, first.error) == (3, None)
+    assert (second.rows, second.error) == (0, "ZeroDivisionError")
+    assert trace.db == trace.db_wall == first.seconds + second.seconds > 0
+    assert trace.holds[0].sql == trace.db
     assert traced.recorder.logging_token() is None
 
 
-async def test_what_is_told_of_afterwards_may_overlap() -> None:
-    recorder = Recorder()
-    with recorder.trace("gathered") as trace:
-        for started, ended in ((1.0, 2.0), (1.5, 2.5), (4.0, 4.5)):
-            recorder.statement("SELECT 1", [], started, ended)
-    assert (trace.db, trace.db_wall) == (2.5, 2.0)
-
-
-async def test_each_task_has_its_own_connection_for_what_it_tells_of_afterwards(traced: Traced) -> None:
+async def test_a_statement_of_the_driver_runs_on_the_connection_that_its_task_has_taken(traced: Traced) -> None:
     barrier = asyncio.Barrier(3)
 
     async def read(number: int) -> None:
@@ -70,11 +66,10 @@ async def test_each_task_has_its_own_connection_for_what_it_tells_of_afterwards(
             mine = (await connection.get_raw_connection()).dbapi_connection
             await barrier.wait()  # all three hold one, and ask in another order than they took it in
             await asyncio.sleep(0.01 * (3 - number))
-            traced.recorder.statement(f"SELECT {number}", [], 1.0, 2.0, rows=1)
-            hold = trace.statements[-1].hold
-            assert hold is not None
-            assert hold.entry is not None
-            assert hold.entry.dbapi_connection is mine
+            statement = traced.recorder.begin(f"SELECT {number}", [])
+            traced.recorder.end(statement, rows=1)
+            assert statement.hold is not None
+            assert statement.hold.entry.dbapi_connection is mine
             await barrier.wait()
 
     with traced.recorder.trace("reader") as trace:

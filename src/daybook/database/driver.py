@@ -35,20 +35,11 @@ class Recorder(Protocol):
     def logging_token(self) -> str | None:
         """Return what stands in brackets before each echoed line, as SQLAlchemy's `logging_token` does."""
 
-    def statement(
-        self,
-        sql: str,
-        parameters: Sequence[object],
-        started: float,
-        ended: float,
-        *,
-        rows: int | None = None,
-        error: BaseException | None = None,
-    ) -> None:
-        """Take note of a statement that the driver ran, from the stack of the code that asked for it.
+    def begin(self, sql: str, parameters: Sequence[object]) -> Any:
+        """Take note that the driver runs a statement, from the stack of the code that asks for it."""
 
-        The times are those of `time.perf_counter()`; `rows` is None when it failed.
-        """
+    def end(self, statement: Any, *, rows: int = 0, error: BaseException | None = None) -> None:
+        """Take note that it has ended: with so many rows, or with an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +127,13 @@ class Driver:
         if self.recorder is None:
             rows: list[Any] = await driver.fetch(sql, *parameters)
             return rows
-        started = time.perf_counter()
+        statement = self.recorder.begin(sql, parameters)
         try:
             rows = await driver.fetch(sql, *parameters)
         except BaseException as error:
-            self.recorder.statement(sql, parameters, started, time.perf_counter(), error=error)
+            self.recorder.end(statement, error=error)
             raise
-        self.recorder.statement(sql, parameters, started, time.perf_counter(), rows=len(rows))
+        self.recorder.end(statement, rows=len(rows))
         return rows
 
     def _echo(self, sql: str, parameters: Sequence[object]) -> None:

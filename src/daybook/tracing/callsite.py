@@ -20,6 +20,7 @@ _ENDS = {
     "asyncio/events.py": frozenset({"_run"}),
     "asyncio/runners.py": frozenset({"run"}),
 }
+_APPLICATION = frozenset({"<application>"})
 _MOST_CALLS = 5_000
 
 
@@ -54,44 +55,44 @@ class CallSites:
 
     def __init__(self, infrastructure: Sequence[Path] = ()) -> None:
         self._library = (_HERE, *(str(path) for path in infrastructure))
-        # By file: whether it is the application's; of a library's, the functions at which the stack ends.
-        self._files: dict[str, bool | frozenset[str]] = {}
+        # By file: _APPLICATION; or, of a library's, the functions at which the stack ends, if it has any.
+        self._files: dict[str, frozenset[str] | None] = {}
         self._calls: dict[tuple[str | int, ...], Call] = {}
 
-    def find(self, entrance: CodeType | None = None, *, nearest: bool = False) -> Call:
-        """Return where the running code was called from; only the `nearest` line if no other is needed.
+    def find(self, entrance: CodeType | None = None, *, within: FrameType | None = None) -> Call:
+        """Return where the code that runs `within` a frame (the caller's, if none is given) was called from.
 
         `entrance` is the function at which the application begins, where it is known; else all is passed up to the
         task's own start.
         """
-        # Run for every statement, over some thirty frames: hence one loop that calls nothing.
+        # Run for every statement, over some ten to thirty frames: hence one loop that calls nothing.
         files = self._files
         stack: list[str | int] = []
         innermost: FrameType | None = None
-        running: greenlet.greenlet | None = greenlet.getcurrent()
-        frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the one way to a frame that costs nothing
-        while frame is not None:
+        running: greenlet.greenlet | None = None
+        frame = within or sys._getframe(1)  # noqa: SLF001 - the one way to a frame that costs nothing
+        while True:
             code = frame.f_code
-            file = code.co_filename
             try:
-                kind = files[file]
+                kind = files[code.co_filename]
             except KeyError:
-                kind = files[file] = self._kind(file)
-            if kind is True:
-                stack += (file, code.co_firstlineno, frame.f_lasti)
-                if innermost is None:
-                    innermost = frame
-                    if nearest:
+                kind = files[code.co_filename] = self._kind(code.co_filename)
+            if kind:
+                if kind is _APPLICATION:
+                    stack += (code.co_filename, code.co_firstlineno, frame.f_lasti)
+                    innermost = innermost or frame
+                    if code is entrance:
                         break
-                if code is entrance:
+                elif code.co_name in kind:
                     break
-            elif kind is not False and code.co_name in kind:
-                break
-            frame = frame.f_back
-            if frame is None and running is not None:
+            outer = frame.f_back
+            if outer is None:
                 # A greenlet's outermost frame leads nowhere; what it was started by goes on in its parent.
-                running = running.parent
-                frame = running.gr_frame if running is not None else None
+                running = (greenlet.getcurrent() if running is None else running).parent
+                outer = running.gr_frame if running is not None else None
+                if outer is None:
+                    break
+            frame = outer
         key = tuple(stack)
         try:
             return self._calls[key]
@@ -101,12 +102,11 @@ class CallSites:
             call = self._calls[key] = Call(_site(innermost) if innermost is not None else None)
             return call
 
-    def _kind(self, filename: str) -> bool | frozenset[str]:
+    def _kind(self, filename: str) -> frozenset[str] | None:
         path = Path(filename)
-        for file, functions in _ENDS.items():
-            if path.as_posix().endswith(f"/{file}") and self._is_library(path):
-                return functions
-        return not self._is_library(path)
+        if not self._is_library(path):
+            return _APPLICATION
+        return next((ends for file, ends in _ENDS.items() if path.as_posix().endswith(f"/{file}")), None)
 
     def _is_library(self, path: Path) -> bool:
         if str(path).startswith("<") or any(name in path.parts for name in _INSTALLED):

@@ -34,7 +34,7 @@ def find(trace: Trace) -> list[Finding]:
     """Return what is wrong with a request so far; the silenced are among it, and say so."""
     found: list[Finding | None] = [*_failures(trace)] if trace.failures else []
     if trace.count > 1 or trace.cascades:  # else there is nothing to compare
-        for group in trace.groups():
+        for group in trace.groups().found:
             if group.first.shape.cascade is not None:
                 found.append(_joined_cascade(group))
             if group.count > 1:

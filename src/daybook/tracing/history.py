@@ -34,17 +34,18 @@ class RouteStatistics:
         ordered = sorted(self.durations)
         return ordered[-(-95 * len(ordered) // 100) - 1] if ordered else 0.0
 
-    def add(self, trace: Trace, identifier: str) -> None:
-        """Count one request in."""
+    def add(self, trace: Trace) -> None:
+        """Count a finished request in."""
         self.requests += 1
-        self.errors += trace.outcome is not None or (trace.status or 0) >= 500
+        if trace.outcome is not None or (trace.status or 0) >= 500:
+            self.errors += 1
         self.most_statements = max(self.most_statements, trace.count)
-        self.last_id = identifier
+        self.last_id = trace.id
         self.durations.append(trace.seconds)
         for finding in trace.findings:
             key = (finding.kind, str(finding.site))
             if finding.silence is None and (key in self.findings or len(self.findings) < _SAMPLES):
-                self.findings[key] = (finding, self.findings.get(key, (finding, 0, ""))[1] + 1, identifier)
+                self.findings[key] = (finding, self.findings.get(key, (finding, 0, ""))[1] + 1, trace.id)
 
 
 class History:
@@ -54,7 +55,7 @@ class History:
         self.finished = 0
         self._traces: OrderedDict[str, Trace] = OrderedDict()
         self._routes: dict[tuple[str, str], RouteStatistics] = {}
-        self._fresh: dict[str, Trace] = {}
+        self._fresh: list[Trace] = []
 
     @property
     def traces(self) -> OrderedDict[str, Trace]:
@@ -69,36 +70,32 @@ class History:
         return self._routes
 
     def __contains__(self, identifier: str) -> bool:
-        return identifier in self._fresh or identifier in self._traces
+        return identifier in self._traces
 
     def add(self, trace: Trace) -> None:
         """Keep a finished trace, and let the oldest go."""
         self.finished += 1
-        self._fresh[trace.id] = trace
+        self._traces[trace.id] = trace
+        self._fresh.append(trace)
         if len(self._fresh) >= _BATCH:
             self._take_in()
 
     def clear(self) -> None:
         """Forget everything."""
-        self._take_in()
+        self._fresh.clear()
         self._traces.clear()
         self._routes.clear()
         self.finished += 1
 
     def _take_in(self) -> None:
-        for identifier, trace in self._fresh.items():
-            self._traces[identifier] = trace
-            self._count(trace, identifier)
+        for trace in self._fresh:
+            key = (trace.method, trace.route)
+            route = self._routes.get(key)
+            if route is None and len(self._routes) < MOST_ROUTES:
+                route = self._routes[key] = RouteStatistics(*key)
+            if route is not None:
+                route.add(trace)
             trace.let_go()
         self._fresh.clear()
         while len(self._traces) > KEPT:
             self._traces.popitem(last=False)
-
-    def _count(self, trace: Trace, identifier: str) -> None:
-        key = (trace.method, trace.route)
-        route = self._routes.get(key)
-        if route is None:
-            if len(self._routes) >= MOST_ROUTES:
-                return
-            route = self._routes[key] = RouteStatistics(*key)
-        route.add(trace, identifier)

@@ -1,7 +1,7 @@
 """One trace a request: plain ASGI, so that streaming, background tasks and cancellation are as without it."""
 
 import os
-import time
+from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -12,6 +12,7 @@ from daybook.tracing.trace import Trace, current_trace
 
 BUDGET = "x-sql-budget"
 """Where a route declares how many statements it may run: a key of its `openapi_extra`, which imports nothing."""
+_MOST_ROUTES = 1000
 
 
 class TraceMiddleware:
@@ -21,6 +22,8 @@ class TraceMiddleware:
         self.app = app
         self.recorder = recorder
         self.prefix = prefix
+        # What was found out about a route, by its identity: routes have no hash. It is kept, so that it stays the one.
+        self._routes: dict[int, tuple[object, str, int | None]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith(self.prefix):
@@ -31,13 +34,14 @@ class TraceMiddleware:
         token = current_trace.set(trace)
 
         async def watched(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            kind = message["type"]
+            if kind == "http.response.start":
                 trace.status = message["status"]
-                trace.response_started = time.perf_counter()
-                _add_headers(message, trace, trace.response_started)
+                trace.response_started = perf_counter()
+                message["headers"] = (*message.get("headers", ()), *_headers(trace, trace.response_started))
             await send(message)
-            if message["type"] == "http.response.body" and not message.get("more_body", False):
-                trace.response_ended = time.perf_counter()
+            if kind == "http.response.body" and not message.get("more_body", False):
+                trace.response_ended = perf_counter()
 
         try:
             await self.app(scope, receive, watched)
@@ -47,13 +51,30 @@ class TraceMiddleware:
         finally:
             current_trace.reset(token)
             trace.scope = None  # it holds what was sent, secrets among it
-            _note_route(trace, scope)
+            self._note_route(trace, scope)
             self.recorder.finish(trace)
 
+    def _note_route(self, trace: Trace, scope: Scope) -> None:
+        trace.endpoint = scope.get("endpoint")
+        route = scope.get("route")
+        if route is None:
+            return
+        # FastAPI keeps the path with the prefixes of the including routers beside the route, which knows only its own.
+        effective = scope["fastapi"].get("effective_route_context", route) if "fastapi" in scope else route
+        known = self._routes.get(id(effective))
+        if known is None:
+            if len(self._routes) >= _MOST_ROUTES:
+                self._routes.clear()
+            declared = (getattr(route, "openapi_extra", None) or {}).get(BUDGET)
+            path = getattr(effective, "path", None) or trace.path
+            known = self._routes[id(effective)] = (effective, path, declared if isinstance(declared, int) else None)
+        _, trace.route, trace.budget = known
 
-def _add_headers(message: Message, trace: Trace, now: float) -> None:
+
+def _headers(trace: Trace, now: float) -> tuple[tuple[bytes, bytes], ...]:
     # What is known so far: SQL of a streamed body or of a background task comes later. The log line is the truth.
     found = find(trace)
+    loops, waste = (count_of(found, "n+1"), count_of(found, *WASTE)) if found else (0, 0)
     timing = b'total;dur=%.1f, db;dur=%.1f;desc="%dq", pool;dur=%.1f, orm;dur=%.1f' % (
         (now - trace.started) * 1000,
         trace.db * 1000,
@@ -61,22 +82,5 @@ def _add_headers(message: Message, trace: Trace, now: float) -> None:
         trace.pool * 1000,
         trace.orm * 1000,
     )
-    loops, waste = (count_of(found, "n+1"), count_of(found, *WASTE)) if found else (0, 0)
     counts = (os.getpid(), trace.id.encode(), trace.count, loops, waste)
-    message["headers"] = [
-        *message.get("headers", ()),
-        (b"server-timing", timing),
-        (b"x-sql-trace", b"%d-%b;q=%d;n1=%d;waste=%d" % counts),
-    ]
-
-
-def _note_route(trace: Trace, scope: Scope) -> None:
-    trace.endpoint = scope.get("endpoint")
-    route = scope.get("route")
-    if route is None:
-        return
-    # FastAPI keeps the path with the prefixes of the including routers beside the route, which knows only its own.
-    effective = scope.get("fastapi", {}).get("effective_route_context", route)
-    trace.route = getattr(effective, "path", None) or trace.path
-    declared = (getattr(route, "openapi_extra", None) or {}).get(BUDGET)
-    trace.budget = declared if isinstance(declared, int) else None
+    return (b"server-timing", timing), (b"x-sql-trace", b"%d-%b;q=%d;n1=%d;waste=%d" % counts)

@@ -1,13 +1,13 @@
 """The pool of debug mode: how long a request waited for a connection; who holds one, since when and where."""
 
 import logging
-import time
+import sys
+from time import perf_counter
 from typing import Any
 
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, PoolProxiedConnection
 
-from daybook.tracing.callsite import DEFAULT, Site
 from daybook.tracing.trace import DETAILS, Hold, OrmSpan, Trace, current_hold, current_span, current_trace, locate
 
 logger = logging.getLogger("daybook.tracing")
@@ -27,17 +27,23 @@ class TracedPool(AsyncAdaptedQueuePool):
 
     def connect(self) -> PoolProxiedConnection:
         """Return a connection; that it had to be made anew, or asked whether it lives, counts as waiting for it."""
+        trace, span = current_trace.get(), current_span.get()
+        call = locate(trace, span, sys._getframe(1))  # noqa: SLF001 - as in callsite.py
         connection = super().connect()
         hold = hold_of(connection)
         if hold is not None:
-            taken, hold.started = hold.started, time.perf_counter()
-            _add_wait(hold.trace, current_span.get(), hold.started - taken)
+            hold.site = call.site
+            taken, hold.started = hold.started, perf_counter()
+            _add_wait(trace, span, hold.started - taken)
         return connection
 
     def _do_get(self) -> ConnectionPoolEntry:
-        """Take a connection out; when none came free in time, log who holds them all, and raise as ever."""
-        trace, span = current_trace.get(), current_span.get()
-        started = time.perf_counter()
+        """Take a connection out; when none came free in time, log who holds them all, and raise as ever.
+
+        Who takes one by this alone, and not by `connect`, is known by the first statement that is run on it.
+        """
+        trace = current_trace.get()
+        started = perf_counter()
         try:
             entry = super()._do_get()
         except PoolTimeout:
@@ -45,9 +51,9 @@ class TracedPool(AsyncAdaptedQueuePool):
             logger.error("pool exhausted: %s", holders)  # noqa: TRY400 - it is raised, and logged by who handles it
             raise
         finally:
-            now = time.perf_counter()
-            _add_wait(trace, span, now - started)
-        hold = Hold(trace, entry, _site(trace, span), now, id(entry))
+            now = perf_counter()
+            _add_wait(trace, current_span.get(), now - started)
+        hold = Hold(trace, entry, now)
         self.holds.add(hold)
         current_hold.set(hold)
         if entry.record_info is not None:
@@ -60,10 +66,10 @@ class TracedPool(AsyncAdaptedQueuePool):
         hold: Hold | None = (record.record_info or {}).pop(_HOLD, None)
         if hold is not None:
             self.holds.discard(hold)
-            hold.ended = time.perf_counter()
-            hold.entry = None
-            trace, seconds = hold.trace, hold.ended - hold.started
+            trace, hold.trace = hold.trace, None
+            hold.ended = perf_counter()
             if trace is not None:
+                seconds = hold.ended - hold.started
                 trace.held += seconds
                 if seconds > IDLE_AFTER and held_for_nothing(hold) and len(trace.idle_holds) < DETAILS:
                     trace.idle_holds = (*trace.idle_holds, hold)
@@ -75,12 +81,6 @@ def _add_wait(trace: Trace | None, span: OrmSpan | None, seconds: float) -> None
         trace.pool += seconds
     if span is not None:
         span.inner += seconds
-
-
-def _site(trace: Trace | None, span: OrmSpan | None) -> Site | None:
-    if span is not None:
-        return locate(trace, span).site
-    return (trace.call_sites if trace is not None else DEFAULT).find(nearest=True).site
 
 
 def hold_of(connection: PoolProxiedConnection) -> Hold | None:

@@ -4,10 +4,12 @@ import itertools
 import logging
 import random
 import re
-import time
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from time import perf_counter
+from types import FrameType
 from typing import Any, ClassVar
 
 from sqlalchemy import Connection, event
@@ -102,7 +104,7 @@ class Recorder:
 
     def finish(self, trace: Trace) -> None:
         """Close a trace: judge it, keep it, log it."""
-        trace.ended = time.perf_counter()
+        trace.ended = perf_counter()
         trace.blocked = self._heartbeat.stop(trace.started, trace.ended)
         trace.findings = find(trace)
         if self._reads is not None and trace.reading is not None:
@@ -138,49 +140,40 @@ class Recorder:
         `connection` is the driver's, when it came from the engine's pool. Set `rows` and `columns` of what is
         yielded to how many came back. What is raised within is recorded, and goes on.
         """
-        trace = current_trace.get()
-        statement = self._new(trace, sql, shape_of_text(sql), self._hold_of_driver(connection), tuple(parameters))
+        statement = self.begin(sql, parameters)
+        if connection is not None:
+            statement.hold = self._hold_of_driver(connection)
         if self.engine is not None:
             text.echo(self.engine, sql, parameters)
-        _begin(trace, statement, time.perf_counter())
         try:
             yield statement
         except BaseException as error:
-            _end(trace, statement, time.perf_counter(), error)
+            self.end(statement, error=error)
             raise
-        _end(trace, statement, time.perf_counter())
+        self.end(statement)
 
     def logging_token(self) -> str | None:
         """Return what stands in brackets before each echoed line of the running request."""
         trace = current_trace.get()
         return trace.id if trace is not None else None
 
-    def statement(
-        self,
-        sql: str,
-        parameters: Sequence[object],
-        started: float,
-        ended: float,
-        *,
-        rows: int | None = None,
-        error: BaseException | None = None,
-    ) -> None:
-        """Record a statement that the driver has run and whose caller has echoed it; times of `time.perf_counter`.
+    def begin(self, sql: str, parameters: Sequence[object]) -> Statement:
+        """Record that a statement is run on the driver from now on; whoever begins one ends it.
 
-        It is taken to have run on the connection that the running task took from the pool last.
+        It is taken to run on the connection that the running task took from the pool last.
         """
-        trace = current_trace.get()
         hold = current_hold.get()
         if hold is not None and hold.ended is not None:
             hold = None
-        statement = self._new(trace, sql, shape_of_text(sql), hold, tuple(parameters))
-        statement.rows = rows or 0
-        statement.started = started
-        if trace is not None:
-            trace.begin(statement)
-        if open_watches:
-            watch(statement, trace)
-        _end(trace, statement, ended, error)
+        statement = self._begin(sql, shape_of_text(sql), hold, tuple(parameters), sys._getframe(1))  # noqa: SLF001 - as in callsite.py
+        if hold is not None and hold.site is None:
+            hold.site = statement.call.site
+        return statement
+
+    def end(self, statement: Statement, *, rows: int = 0, error: BaseException | None = None) -> None:
+        """Record that a statement has ended, and how."""
+        statement.rows = rows or statement.rows
+        _end(current_trace.get(), statement, error)
 
     def _identify(self) -> str:
         given = self._request_id() if self._request_id is not None else None
@@ -205,17 +198,15 @@ class Recorder:
     ) -> None:
         compiled = context.compiled
         many = executemany or context.execute_style is ExecuteStyle.INSERTMANYVALUES
-        trace = current_trace.get()
-        statement = context.traced = self._new(
-            trace,
+        statement = context.traced = self._begin(
             sql,
             shape_of(sql, compiled),
             hold_of(connection.connection),
             None if many else parameters,
+            sys._getframe(1),  # noqa: SLF001 - as in callsite.py
             context.execution_options.get("sql_expected"),
         )
         statement.cached = context.cache_hit is CacheStats.CACHE_HIT if compiled is not None else None
-        _begin(trace, statement, time.perf_counter())
 
     def _after(
         self,
@@ -226,12 +217,11 @@ class Recorder:
         context: Any,
         _executemany: bool,
     ) -> None:
-        now = time.perf_counter()
         statement: Statement = context.traced
         statement.rows = max(0, cursor.rowcount)
         statement.columns = len(cursor.description or ())
         trace = current_trace.get()
-        _end(trace, statement, now)
+        _end(trace, statement)
         if trace is not None and trace.reading is not None and statement.rows:
             note_loaded(trace.reading, statement)
 
@@ -240,23 +230,28 @@ class Recorder:
         statement: Statement | None = getattr(failure.execution_context, "traced", None)
         trace = current_trace.get()
         if statement is not None and not statement.ended:
-            _end(trace, statement, time.perf_counter(), failure.original_exception)
+            _end(trace, statement, failure.original_exception)
         elif trace is not None:
             trace.fail()
 
-    def _new(  # noqa: PLR0917 - called for every statement, where names would cost
+    def _begin(  # noqa: PLR0917 - called for every statement, where names would cost
         self,
-        trace: Trace | None,
         sql: str,
         shape: Shape,
         hold: Hold | None,
         parameters: Sequence[Any] | None,
+        within: FrameType,
         option: str | None = None,
     ) -> Statement:
-        span = current_span.get()
-        call = locate(trace, span)
+        trace, span = current_trace.get(), current_span.get()
+        call = locate(trace, span, within)
         silence = current_silence.get() if option is None else silence_of(option, call.site)
-        return Statement(sql, shape, call, hold, span, silence, parameters)
+        statement = Statement(sql, shape, call, hold, span, silence, parameters, perf_counter())
+        if trace is not None:
+            trace.begin(statement)
+        if open_watches:
+            watch(statement, trace)
+        return statement
 
     def _mark(self, connection: Connection, what: str) -> None:
         trace = current_trace.get()
@@ -265,31 +260,24 @@ class Recorder:
         if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
             return  # the driver has nothing to end
         if hold := hold_of(connection.connection):
-            trace.marks.append((time.perf_counter(), hold.connection, what))
+            trace.marks = (*trace.marks, (perf_counter(), hold.entry, what))
 
     def _hold_of_driver(self, connection: object) -> Hold | None:
         pool = self.engine.sync_engine.pool if self.engine is not None else None
         if connection is None or not isinstance(pool, TracedPool):
             return None
-        return next((hold for hold in pool.holds if hold.entry and hold.entry.driver_connection is connection), None)
+        return next((hold for hold in pool.holds if hold.entry.driver_connection is connection), None)
 
 
-def _begin(trace: Trace | None, statement: Statement, now: float) -> None:
-    statement.started = now
-    if trace is not None:
-        trace.begin(statement)
-    if open_watches:
-        watch(statement, trace)
-
-
-def _end(trace: Trace | None, statement: Statement, now: float, error: BaseException | None = None) -> None:
-    statement.ended = now
+def _end(trace: Trace | None, statement: Statement, error: BaseException | None = None) -> None:
+    statement.ended = perf_counter()
+    seconds = statement.ended - statement.started
     if error is not None:
         statement.error = type(error).__name__
     if statement.hold is not None:
-        statement.hold.sql += now - statement.started
+        statement.hold.sql += seconds
     if statement.span is not None:
-        statement.span.inner += now - statement.started
+        statement.span.inner += seconds
         statement.span.hold = statement.hold
     if trace is not None:
         trace.end(statement)

@@ -4,6 +4,8 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy.pool import ConnectionPoolEntry
+
 from daybook.tracing.findings import Finding
 from daybook.tracing.history import History, RouteStatistics
 from daybook.tracing.silence import unused_silences
@@ -73,7 +75,7 @@ def detail(trace: Trace) -> Json:
         "connections": len(lanes),
         "holds": [
             {
-                "lane": lanes[hold.connection],
+                "lane": lanes[hold.entry],
                 "start": since(hold.started),
                 "end": since(hold.ended),
                 "site": _text(hold.site),
@@ -81,22 +83,22 @@ def detail(trace: Trace) -> Json:
             }
             for hold in trace.holds
         ],
-        "marks": [{"lane": lanes[lane], "at": since(at), "what": what} for at, lane, what in trace.marks],
+        "marks": [{"lane": lanes[entry], "at": since(at), "what": what} for at, entry, what in trace.marks],
         "blocked": [{"start": since(begin), "end": since(end)} for begin, end in trace.blocked],
         "statements": [_statement(statement, trace, lanes) for statement in trace.statements],
         "findings": [_finding(finding) for finding in trace.findings],
     }
 
 
-def _lanes(trace: Trace) -> dict[int, int]:
+def _lanes(trace: Trace) -> dict[ConnectionPoolEntry, int]:
     """Number the connections in the order in which the request first touched them."""
     used: list[Hold] = [*trace.holds, *(one.hold for one in trace.statements if one.hold is not None)]
-    connections = dict.fromkeys(hold.connection for hold in used)
-    connections |= dict.fromkeys(lane for _, lane, _ in trace.marks)
+    connections = dict.fromkeys(hold.entry for hold in used)
+    connections |= dict.fromkeys(entry for _, entry, _ in trace.marks)
     return {connection: lane for lane, connection in enumerate(connections)}
 
 
-def _statement(statement: Statement, trace: Trace, lanes: dict[int, int]) -> Json:
+def _statement(statement: Statement, trace: Trace, lanes: dict[ConnectionPoolEntry, int]) -> Json:
     span = statement.span
     end = statement.ended or trace.ended or statement.started
     return {
@@ -104,7 +106,7 @@ def _statement(statement: Statement, trace: Trace, lanes: dict[int, int]) -> Jso
         "name": statement.shape.name,
         "sql": statement.sql[:_MOST_OF_SQL],
         "site": _text(statement.call.site),
-        "lane": lanes[statement.hold.connection] if statement.hold is not None else None,
+        "lane": lanes[statement.hold.entry] if statement.hold is not None else None,
         "start": _ms(statement.started - trace.started),
         "end": _ms(end - trace.started),
         "ms": _ms(end - statement.started),

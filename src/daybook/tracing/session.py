@@ -1,10 +1,10 @@
 """The session of debug mode: how long the ORM itself took, why it ran a statement, what it made of the rows."""
 
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable
 from operator import attrgetter
+from time import perf_counter
 from typing import Any
 
 from sqlalchemy import event
@@ -39,7 +39,7 @@ class TracedSession(Session):
 
 def _timed(session: Session, run: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     outer = current_span.get()
-    span = OrmSpan(time.perf_counter(), outer)
+    span = OrmSpan(perf_counter(), outer)
     token = current_span.set(span)
     known = len(session.identity_map)
     try:
@@ -50,7 +50,7 @@ def _timed(session: Session, run: Callable[..., Any], args: tuple[Any, ...], kwa
         raise
     finally:
         current_span.reset(token)
-        span.ended = time.perf_counter()
+        span.ended = perf_counter()
         if outer is None and len(session.identity_map) > known:
             # What is new stands at the end of the map. An event for each object would cost more than all else here.
             span.objects = Counter(map(_class_of, session.identity_map.all_states()[known:]))

@@ -4,12 +4,12 @@ Every statement of every request passes here, so it is written to be cheap: plai
 needed, and what only a reader or a finding asks for is made when they ask.
 """
 
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from types import CodeType
+from time import perf_counter, time
+from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy.orm import RelationshipProperty
@@ -17,7 +17,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from daybook.tracing.callsite import DEFAULT, Call, CallSites, Site
 from daybook.tracing.fingerprint import Shape
-from daybook.tracing.group import Group
+from daybook.tracing.group import Group, Groups
 from daybook.tracing.silence import Silence
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ DETAILS = 100
 """Statements, connections and transaction marks of a trace that are kept one by one; past it they are counted."""
 MOST_PARAMETERS = 10_000
 """Characters of parameters that are kept with a statement, when they are."""
-MOST_GROUPS = 500
-"""Different statements of a trace that are watched for repetition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +65,11 @@ class Hold:
     """A connection, from its checkout to its return."""
 
     trace: "Trace | None"
-    entry: ConnectionPoolEntry | None
-    """The connection's place in the pool; None when it was returned."""
-    site: Site | None
+    """Whose it is while it is held."""
+    entry: ConnectionPoolEntry
+    """The connection's place in the pool."""
     started: float
-    connection: int
+    site: Site | None = None
     ended: float | None = None
     sql: float = 0.0
     orm: float = 0.0
@@ -79,7 +77,7 @@ class Hold:
     @property
     def seconds(self) -> float:
         """How long it is, or was, held."""
-        return (self.ended or time.perf_counter()) - self.started
+        return (self.ended or perf_counter()) - self.started
 
 
 @dataclass(slots=True, eq=False)
@@ -94,9 +92,9 @@ class Statement:
     silence: Silence | None
     parameters: Sequence[Any] | None
     """None where no two runs should be compared; forgotten with the request's end, unless they are to be kept."""
+    started: float
     cached: bool | None = None
     number: int = 0
-    started: float = 0.0
     ended: float = 0.0
     rows: int = 0
     columns: int = 0
@@ -139,8 +137,8 @@ class Trace:
     status: int | None = None
     outcome: str | None = None
     budget: int | None = None
-    at: float = field(default_factory=time.time)
-    started: float = field(default_factory=time.perf_counter)
+    at: float = field(default_factory=time)
+    started: float = field(default_factory=perf_counter)
     response_started: float | None = None
     response_ended: float | None = None
     ended: float | None = None
@@ -159,21 +157,18 @@ class Trace:
     idle_holds: Sequence[Hold] = ()
     cascades: bool = False
     """Whether a statement has joins that its mapping asked for."""
-    marks: list[tuple[float, int, str]] = field(default_factory=list)
+    marks: Sequence[tuple[float, ConnectionPoolEntry, str]] = ()
+    """When a transaction ended, on which connection, and how."""
     failures: Sequence[tuple[str, Load, Site | None]] = ()
     findings: "Sequence[Finding]" = ()
 
     reading: Reading | None = None
 
     _id: str = field(default="", init=False)
-    _firsts: dict[tuple[str, Call, Silence | None], Statement] = field(default_factory=dict, init=False)
-    _groups: list[Group] = field(default_factory=list, init=False)
-    _compared: int = field(default=0, init=False)
-    _attempt: int = field(default=0, init=False)
+    _groups: Groups | None = field(default=None, init=False)
     _epoch: int = field(default=0, init=False)
     _running: int = field(default=0, init=False)
     _running_since: float = field(default=0.0, init=False)
-    _wall_until: float = field(default=0.0, init=False)
 
     @property
     def id(self) -> str:
@@ -185,7 +180,7 @@ class Trace:
     @property
     def seconds(self) -> float:
         """From the request's arrival to its end, or to now."""
-        return (self.ended or time.perf_counter()) - self.started
+        return (self.ended or perf_counter()) - self.started
 
     @property
     def entrance(self) -> CodeType | None:
@@ -205,15 +200,14 @@ class Trace:
             self._epoch += 1
         if statement.shape.cascade is not None:
             self.cascades = True
-        statement.attempt = self._attempt
+        statement.attempt = self.errors
         statement.epoch = self._epoch
         if self.ended is not None:
             statement.parameters = None  # what the request left running is listed, and no longer judged
         if self.count <= DETAILS:
             self.statements.append(statement)
         elif self.ended is None:
-            self.groups()
-            self._compare(statement)
+            self.groups().compare(statement)
 
     def end(self, statement: Statement) -> None:
         """Take note that it ended, well or not."""
@@ -221,11 +215,7 @@ class Trace:
         self.rows += statement.rows
         self._running -= 1
         if self._running == 0:
-            # One that is told of afterwards may overlap with others that were.
-            since = max(self._running_since, self._wall_until)
-            if statement.ended > since:
-                self.db_wall += statement.ended - since
-                self._wall_until = statement.ended
+            self.db_wall += statement.ended - self._running_since
         if statement.group is not None:
             statement.group.rows += statement.rows
         if statement.error is not None:
@@ -234,53 +224,37 @@ class Trace:
     def fail(self) -> None:
         """Take note that a statement or a commit failed: what is repeated from here on is a retry."""
         self.errors += 1
-        self._attempt += 1
         self._epoch += 1
 
-    def groups(self) -> Sequence[Group]:
-        """Return the statements that were repeated, and those with joins of the mapping, each with its like."""
-        for statement in self.statements[self._compared :]:
-            self._compared += 1
-            self._compare(statement)
+    def groups(self) -> Groups:
+        """Return which statements repeat one another so far."""
+        if self._groups is None:
+            self._groups = Groups()
+        self._groups.take_in(self.statements)
         return self._groups
 
     def let_go(self) -> None:
         """Drop what only the findings needed, and every circle, so that memory is free as soon as the trace is."""
         self.reading = None
-        self._firsts = {}
-        self._groups = []
+        self._groups = None
         for statement in self.statements:
             if statement.ended:
                 statement.group = None
             if not self.keep_parameters or len(repr(statement.parameters)) > MOST_PARAMETERS:
                 statement.parameters = None
-        for hold in self.holds:
-            if hold.ended:
-                hold.trace = None
-
-    def _compare(self, statement: Statement) -> None:
-        """Put the statement to those before it that have the same SQL and the same application stack."""
-        key = (statement.shape.fingerprint, statement.call, statement.silence)
-        if key in self._firsts:
-            first = self._firsts[key]
-            if first.group is None:
-                self._groups.append(Group(first))
-            assert first.group is not None  # noqa: S101 - a group takes its first in
-            first.group.join(statement)
-        elif len(self._firsts) < MOST_GROUPS:
-            self._firsts[key] = statement
-            if statement.shape.cascade is not None:
-                self._groups.append(Group(statement))
 
 
-def locate(trace: Trace | None, span: OrmSpan | None) -> Call:
-    """Return where the running code was called from; all that one call of a session does comes from one place."""
+def locate(trace: Trace | None, span: OrmSpan | None, within: FrameType | None = None) -> Call:
+    """Return where the code that runs `within` a frame was called from.
+
+    All that one call of a session does comes from one place.
+    """
     if span is not None:
         if span.call is None and span.parent is not None:
             span.call = span.parent.call
         if span.call is not None:
             return span.call
-    call = trace.call_sites.find(trace.entrance) if trace is not None else DEFAULT.find()
+    call = trace.call_sites.find(trace.entrance, within=within) if trace is not None else DEFAULT.find(within=within)
     if span is not None:
         span.call = call
     return call
