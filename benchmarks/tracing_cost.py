@@ -3,9 +3,10 @@
 Servers (uvicorn, one worker each) serve the same page: off, with the recorder, with its line in the log, with echo, and
 with all of it; Daybook also from a copy of its source that does not hold the package at all. They are asked in turn,
 round after round, and each says itself how much processor time it has used: that is what bounds the throughput of a
-worker, and what else the machine does changes it least. What is printed is the median of the rounds of several
-processes, and the median of what each round cost more than off did in the same round. Lines of the log are formatted
-and thrown away.
+worker, and what else the machine does changes it least. One process differs from the next by several percent, by where
+things lie in its memory (CPython's cache of attributes, for one); so many are started, and what is printed is the mean
+of what they cost more than off did in the same rounds, with its standard error. Lines of the log are formatted and
+thrown away.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import math
 import os
 import shutil
 import socket
@@ -22,6 +24,7 @@ import tempfile
 import time
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +34,7 @@ from fastapi import FastAPI, Response
 from sqlalchemy import Column, ForeignKey, Table, make_url, select, text
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship, selectinload
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, PoolProxiedConnection
 from starlette.requests import Request
 from starlette.routing import Route
 
@@ -44,7 +47,7 @@ if TYPE_CHECKING:
 
 NAME = "tracing_cost"
 PAGE = 50
-PROCESSES, ROUNDS, SECONDS, CONNECTIONS = 3, 15, 0.3, 4
+PROCESSES, ROUNDS, SECONDS, CONNECTIONS = 16, 3, 0.3, 4
 PROCESSOR = "/processor"
 """Where a server says how many seconds of processor time it has used."""
 OFF, WITHOUT = "off", "without the package"
@@ -106,14 +109,15 @@ def build(url: str, *, recorder: "Recorder | None") -> FastAPI:
             contents = (await session.scalars(statement)).all()
         return Response(str([(one.id, one.url, one.title, [tag.name for tag in one.tags]) for one in contents]))
 
-    async def fetch(driver: Any, sql: str, *parameters: Any) -> list[Any]:
+    async def fetch(pooled: PoolProxiedConnection, sql: str, *parameters: Any) -> list[Any]:
+        driver: Any = pooled.driver_connection
         echoing = engine.sync_engine.logger
         if echoing.isEnabledFor(logging.INFO):
             echoing.info("%s", sql)
             echoing.info("%r", parameters)
         if recorder is None:
             return list(await driver.fetch(sql, *parameters))
-        statement = recorder.begin(sql, parameters)
+        statement = recorder.begin(sql, parameters, pooled)
         rows = list(await driver.fetch(sql, *parameters))
         recorder.end(statement, rows=len(rows))
         return rows
@@ -121,9 +125,9 @@ def build(url: str, *, recorder: "Recorder | None") -> FastAPI:
     @app.get("/driver")
     async def on_the_driver() -> Response:
         async with engine.connect() as connection:
-            driver = (await connection.get_raw_connection()).driver_connection
-            contents = {row["id"]: {**row, "tags": []} for row in await fetch(driver, CONTENTS_SQL, PAGE)}
-            for row in await fetch(driver, TAGS_SQL, list(contents)):
+            pooled = await connection.get_raw_connection()
+            contents = {row["id"]: {**row, "tags": []} for row in await fetch(pooled, CONTENTS_SQL, PAGE)}
+            for row in await fetch(pooled, TAGS_SQL, list(contents)):
                 contents[row["content_id"]]["tags"].append({"id": row["id"], "name": row["name"]})
         return Response(orjson.dumps(list(contents.values())))
 
@@ -163,6 +167,7 @@ def serve(url: str, app: str, way: str) -> None:
     # Of a socket whose protocol is not named, asyncio would not know that it may turn Nagle's delays off.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
+        listener.listen()  # so that who asks before the application has started waits
         print(listener.getsockname()[1], flush=True)
         uvicorn.Server(uvicorn.Config(served, log_config=None, access_log=False)).run(sockets=[listener])
 
@@ -202,35 +207,49 @@ async def serving(url: str, app: str, way: str, source: Path, signer: Signer) ->
             await process.wait()
 
 
-Figures = dict[str, list[tuple[float, float]]]
-"""Of each way, for each round: milliseconds of processor time a request, and requests a second."""
+@dataclass
+class Figures:
+    """Of one way, for each process: milliseconds of processor time a request, its part of what off took, requests/s."""
+
+    used: list[float] = field(default_factory=list)
+    of_off: list[float] = field(default_factory=list)
+    speed: list[float] = field(default_factory=list)
 
 
-async def ask_in_turn(figures: Figures, ports: dict[str, int], path: str, token: str, rounds: int) -> None:
-    """Ask the servers in turn, each round begun by another, and add what each used."""
+async def ask_in_turn(ports: dict[str, int], path: str, token: str) -> dict[str, list[tuple[float, float]]]:
+    """Ask the servers in turn, each round begun by another; returns what each used in each, and its requests/s."""
     call, meter = Call("GET", path, token), Call("GET", PROCESSOR, "")
     ways = [*ports]
-    for number in range(rounds + 1):
+    rounds: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
+    for number in range(ROUNDS + 1):
         for way in ways[number % len(ways) :] + ways[: number % len(ways)]:
             before = await ask(ports[way], meter)
             outcome = await load(ports[way], call, SECONDS, CONNECTIONS)
             if number:  # the first round is for warming up
                 used = await ask(ports[way], meter) - before
-                figures[way].append((used / len(outcome.seconds) * 1000, outcome.rps))
+                rounds[way].append((used / len(outcome.seconds) * 1000, outcome.rps))
+    return rounds
 
 
-def tell(what: str, figures: Figures) -> None:
+def add(figures: dict[str, Figures], rounds: dict[str, list[tuple[float, float]]]) -> None:
+    """Add the rounds of one process of each way."""
+    for way, its in rounds.items():
+        parts = [mine / off for (mine, _), (off, _) in zip(its, rounds[OFF], strict=True)]
+        figures[way].used.append(statistics.median(used for used, _ in its))
+        figures[way].of_off.append(statistics.median(parts))
+        figures[way].speed.append(statistics.median(speed for _, speed in its))
+
+
+def tell(what: str, figures: dict[str, Figures]) -> None:
     """Print each way's processor time and throughput, and its cost over off."""
     print(f"\npage of {PAGE}, {what}")
-    off = [used for used, _ in figures[OFF]]
-    for way, rounds in figures.items():
-        used = [used for used, _ in rounds]
-        over = statistics.median(mine / its for mine, its in zip(used, off, strict=True)) - 1
-        speed = statistics.median(speed for _, speed in rounds)
-        print(f"  {way:20} {statistics.median(used):6.2f} ms of processor  {over:+6.1%}  {speed:6.0f} requests/s")
+    for way, its in figures.items():
+        used, speed, over = statistics.mean(its.used), statistics.mean(its.speed), statistics.mean(its.of_off) - 1
+        error = statistics.stdev(its.of_off) / len(its.of_off) ** 0.5 if len(its.of_off) > 1 else math.nan
+        print(f"  {way:20} {used:6.2f} ms of processor  {over:+6.1%} (+-{error:.1%})  {speed:6.0f} requests/s")
 
 
-async def measure(server: str, pages: Sequence[str], rounds: int) -> None:
+async def measure(server: str, pages: Sequence[str], processes: int) -> None:
     """Compare the ways on the sample's pages, and on Daybook's."""
     signer = Signer()
     async with contextlib.AsyncExitStack() as stack:
@@ -246,8 +265,8 @@ async def measure(server: str, pages: Sequence[str], rounds: int) -> None:
         ):
             if page not in pages:
                 continue
-            figures: Figures = {way: [] for way in ways}
-            for _ in range(PROCESSES):  # one process differs from the next, by where things lie in its memory
+            figures = {way: Figures() for way in ways}
+            for _ in range(processes):
                 async with contextlib.AsyncExitStack() as servers:
                     ports = {
                         way: await servers.enter_async_context(
@@ -255,7 +274,7 @@ async def measure(server: str, pages: Sequence[str], rounds: int) -> None:
                         )
                         for way in ways
                     }
-                    await ask_in_turn(figures, ports, path, token, rounds)
+                    add(figures, await ask_in_turn(ports, path, token))
             tell(what, figures)
 
 
@@ -302,7 +321,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("database_url", nargs="?", help="of a server on which databases may be made")
     parser.add_argument("--pages", nargs="*", default=("orm", "driver", "daybook"), help="orm, driver, daybook")
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--processes", type=int, default=PROCESSES, help="of each way; fewer say less")
     parser.add_argument("--serve", choices=("sample", "daybook"), help=argparse.SUPPRESS)
     parser.add_argument("--way", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -312,7 +331,7 @@ def main() -> None:
     keep_to(OTHER_CORE)
     with contextlib.ExitStack() as stack:
         server = arguments.database_url or stack.enter_context(database_server())
-        asyncio.run(measure(server, arguments.pages, arguments.rounds))
+        asyncio.run(measure(server, arguments.pages, arguments.processes))
     asyncio.run(memory())
 
 

@@ -218,7 +218,7 @@ class Seen:
     def logging_token(self) -> str | None:
         return "a1b2c3"
 
-    def begin(self, sql: str, parameters: Sequence[object]) -> int:
+    def begin(self, sql: str, parameters: Sequence[object], _connection: object) -> int:
         self.statements.append((sql, list(parameters)))
         return len(self.statements) - 1
 

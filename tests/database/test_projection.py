@@ -46,7 +46,7 @@ class Recorded:
     def logging_token(self) -> str | None:
         return None
 
-    def begin(self, sql: str, _parameters: object) -> None:
+    def begin(self, sql: str, *_: object) -> None:
         self.statements.append(sql)
 
     def end(self, statement: None, **outcome: object) -> None:

@@ -225,7 +225,7 @@ async def test_who_holds_a_connection_taken_for_one_statement_of_the_driver_is_k
     async def read_slowly() -> None:
         pool = traced.engine.sync_engine.pool
         entry = pool._do_get()  # as Daybook's own reads do
-        statement = traced.recorder.begin("SELECT pg_sleep(0.5)", [])
+        statement = traced.recorder.begin("SELECT pg_sleep(0.5)", [], entry)
         await entry.driver_connection.fetch("SELECT pg_sleep(0.5)")  # type: ignore[union-attr]  # it is asyncpg's
         traced.recorder.end(statement, rows=1)
         pool._do_return_conn(entry)

@@ -1,6 +1,5 @@
 """What is known of one statement: where it came from, what kind it is, how it is echoed."""
 
-import asyncio
 import logging
 from pathlib import Path
 
@@ -24,12 +23,13 @@ async def test_a_statement_run_on_the_driver_is_recorded_and_echoed_like_any_oth
     traced = Traced(seeded_url, options={"echo": True})
     with traced.recorder.trace("projection") as trace:
         async with traced.engine.connect() as connection:
-            driver = (await connection.get_raw_connection()).driver_connection
+            pooled = await connection.get_raw_connection()
+            driver = pooled.driver_connection
             assert driver is not None
             sql = "SELECT id FROM contents WHERE user_id = $1"
-            with traced.recorder.driver_statement(sql, [1], connection=driver) as statement:
+            with traced.recorder.driver_statement(sql, [1], connection=pooled) as statement:
                 statement.rows = len(await driver.fetch(sql, 1))
-            with pytest.raises(ZeroDivisionError), traced.recorder.driver_statement("SELECT 2", connection=driver):
+            with pytest.raises(ZeroDivisionError), traced.recorder.driver_statement("SELECT 2", connection=pooled):
                 raise ZeroDivisionError
     await traced.engine.dispose()
     first, second = trace.statements
@@ -43,12 +43,13 @@ async def test_a_statement_run_on_the_driver_is_recorded_and_echoed_like_any_oth
 
 async def test_a_statement_may_be_begun_and_ended_by_hand(traced: Traced) -> None:
     with traced.recorder.trace("reader") as trace:
-        async with traced.engine.connect():
+        async with traced.engine.connect() as connection:
+            pooled = await connection.get_raw_connection()
             assert traced.recorder.logging_token() == trace.id
-            first = traced.recorder.begin("SELECT 1", [])
+            first = traced.recorder.begin("SELECT 1", [], pooled)
             assert (trace.count, first.ended, first.hold) == (1, 0, trace.holds[0])
             traced.recorder.end(first, rows=3)
-            second = traced.recorder.begin("SELECT 2", [[1, 2]])
+            second = traced.recorder.begin("SELECT 2", [[1, 2]], pooled)
             traced.recorder.end(second, error=ZeroDivisionError())
     assert trace.statements == [first, second]
     assert (first.rows, first.error) == (3, None)
@@ -56,27 +57,6 @@ async def test_a_statement_may_be_begun_and_ended_by_hand(traced: Traced) -> Non
     assert trace.db == trace.db_wall == first.seconds + second.seconds > 0
     assert trace.holds[0].sql == trace.db
     assert traced.recorder.logging_token() is None
-
-
-async def test_a_statement_of_the_driver_runs_on_the_connection_that_its_task_has_taken(traced: Traced) -> None:
-    barrier = asyncio.Barrier(3)
-
-    async def read(number: int) -> None:
-        async with traced.engine.connect() as connection:
-            mine = (await connection.get_raw_connection()).dbapi_connection
-            await barrier.wait()  # all three hold one, and ask in another order than they took it in
-            await asyncio.sleep(0.01 * (3 - number))
-            statement = traced.recorder.begin(f"SELECT {number}", [])
-            traced.recorder.end(statement, rows=1)
-            assert statement.hold is not None
-            assert statement.hold.entry.dbapi_connection is mine
-            await barrier.wait()
-
-    with traced.recorder.trace("reader") as trace:
-        async with traced.engine.connect():
-            await asyncio.gather(*(read(number) for number in range(3)))
-    assert len(trace.holds) == 4
-    assert len({statement.hold for statement in trace.statements}) == 3
 
 
 def test_echo_is_indented_cut_and_in_color() -> None:

@@ -19,7 +19,7 @@ from sqlalchemy import event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import EmulatedDBAPIException, InvalidatePoolError, MissingGreenlet
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.pool import ConnectionPoolEntry, Pool, PoolProxiedConnection, QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, ManagesConnection, Pool, PoolProxiedConnection, QueuePool
 from sqlalchemy.util import greenlet_spawn
 from sqlalchemy.util.concurrency import in_greenlet
 
@@ -35,7 +35,7 @@ class Recorder(Protocol):
     def logging_token(self) -> str | None:
         """Return what stands in brackets before each echoed line, as SQLAlchemy's `logging_token` does."""
 
-    def begin(self, sql: str, parameters: Sequence[object]) -> Any:
+    def begin(self, sql: str, parameters: Sequence[object], connection: ManagesConnection) -> Any:
         """Take note that the driver runs a statement, from the stack of the code that asks for it."""
 
     def end(self, statement: Any, *, rows: int = 0, error: BaseException | None = None) -> None:
@@ -95,7 +95,7 @@ class Driver:
         if entry is None:
             return await self._run_waiting(sql, parameters)
         try:
-            return await self._execute(entry.driver_connection, sql, parameters)
+            return await self._execute(entry, sql, parameters)
         except BaseException as error:
             await _judge(entry, error)
             raise
@@ -114,20 +114,21 @@ class Driver:
         except EmulatedDBAPIException as error:
             raise error.driver_exception from error
         try:
-            return await self._execute(connection.driver_connection, sql, parameters)
+            return await self._execute(connection, sql, parameters)
         except BaseException as error:
             await _judge(connection, error)
             raise
         finally:
             await greenlet_spawn(connection.close)
 
-    async def _execute(self, driver: Any, sql: str, parameters: Sequence[object]) -> list[Any]:
+    async def _execute(self, connection: ManagesConnection, sql: str, parameters: Sequence[object]) -> list[Any]:
+        driver: Any = connection.driver_connection
         if self.engine.sync_engine.logger.isEnabledFor(logging.INFO):
             self._echo(sql, parameters)
         if self.recorder is None:
             rows: list[Any] = await driver.fetch(sql, *parameters)
             return rows
-        statement = self.recorder.begin(sql, parameters)
+        statement = self.recorder.begin(sql, parameters, connection)
         try:
             rows = await driver.fetch(sql, *parameters)
         except BaseException as error:

@@ -1,7 +1,8 @@
 """The last requests, and what is known of each route: bounded, whatever the process does."""
 
-from collections import OrderedDict, deque
+from collections import deque
 from dataclasses import dataclass, field
+from itertools import islice
 
 from daybook.tracing.findings import Finding
 from daybook.tracing.trace import Trace
@@ -37,8 +38,7 @@ class RouteStatistics:
     def add(self, trace: Trace) -> None:
         """Count a finished request in."""
         self.requests += 1
-        if trace.outcome is not None or (trace.status or 0) >= 500:
-            self.errors += 1
+        self.errors += trace.outcome is not None or (trace.status or 0) >= 500
         self.most_statements = max(self.most_statements, trace.count)
         self.last_id = trace.id
         self.durations.append(trace.seconds)
@@ -53,12 +53,12 @@ class History:
 
     def __init__(self) -> None:
         self.finished = 0
-        self._traces: OrderedDict[str, Trace] = OrderedDict()
+        self._traces: dict[str, Trace] = {}
         self._routes: dict[tuple[str, str], RouteStatistics] = {}
         self._fresh: list[Trace] = []
 
     @property
-    def traces(self) -> OrderedDict[str, Trace]:
+    def traces(self) -> dict[str, Trace]:
         """The last traces by their ids, the newest last."""
         self._take_in()
         return self._traces
@@ -97,5 +97,5 @@ class History:
                 route.add(trace)
             trace.let_go()
         self._fresh.clear()
-        while len(self._traces) > KEPT:
-            self._traces.popitem(last=False)
+        for identifier in [*islice(self._traces, max(0, len(self._traces) - KEPT))]:
+            del self._traces[identifier]

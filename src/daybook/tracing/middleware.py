@@ -73,7 +73,7 @@ class TraceMiddleware:
 
 def _headers(trace: Trace, now: float) -> tuple[tuple[bytes, bytes], ...]:
     # What is known so far: SQL of a streamed body or of a background task comes later. The log line is the truth.
-    found = find(trace)
+    found = find(trace) if trace.count > 1 or trace.cascades else ()  # one plain statement is neither loop nor waste
     loops, waste = (count_of(found, "n+1"), count_of(found, *WASTE)) if found else (0, 0)
     timing = b'total;dur=%.1f, db;dur=%.1f;desc="%dq", pool;dur=%.1f, orm;dur=%.1f' % (
         (now - trace.started) * 1000,
@@ -82,5 +82,5 @@ def _headers(trace: Trace, now: float) -> tuple[tuple[bytes, bytes], ...]:
         trace.pool * 1000,
         trace.orm * 1000,
     )
-    counts = (os.getpid(), trace.id.encode(), trace.count, loops, waste)
-    return (b"server-timing", timing), (b"x-sql-trace", b"%d-%b;q=%d;n1=%d;waste=%d" % counts)
+    counts = f"{os.getpid()}-{trace.id};q={trace.count};n1={loops};waste={waste}"
+    return (b"server-timing", timing), (b"x-sql-trace", counts.encode())

@@ -6,9 +6,9 @@ from time import perf_counter
 from typing import Any
 
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, PoolProxiedConnection
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, ManagesConnection, PoolProxiedConnection
 
-from daybook.tracing.trace import DETAILS, Hold, OrmSpan, Trace, current_hold, current_span, current_trace, locate
+from daybook.tracing.trace import DETAILS, Hold, OrmSpan, Trace, current_span, current_trace, locate
 
 logger = logging.getLogger("daybook.tracing")
 
@@ -55,7 +55,6 @@ class TracedPool(AsyncAdaptedQueuePool):
             _add_wait(trace, current_span.get(), now - started)
         hold = Hold(trace, entry, now)
         self.holds.add(hold)
-        current_hold.set(hold)
         if entry.record_info is not None:
             entry.record_info[_HOLD] = hold
         if trace is not None and len(trace.holds) < DETAILS:
@@ -83,7 +82,7 @@ def _add_wait(trace: Trace | None, span: OrmSpan | None, seconds: float) -> None
         span.inner += seconds
 
 
-def hold_of(connection: PoolProxiedConnection) -> Hold | None:
+def hold_of(connection: ManagesConnection) -> Hold | None:
     """Return the note about a connection that is checked out."""
     return (connection.record_info or {}).get(_HOLD)
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.engine.interfaces import CacheStats, DBAPICursor, ExceptionContext, ExecuteStyle
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import Pool
+from sqlalchemy.pool import ManagesConnection, Pool
 
 from daybook.tracing import text
 from daybook.tracing.callsite import CallSites
@@ -30,11 +30,10 @@ from daybook.tracing.session import TracedSession
 from daybook.tracing.silence import current_silence, silence_of
 from daybook.tracing.trace import (
     DETAILS,
-    Hold,
     Reading,
     Statement,
     Trace,
-    current_hold,
+    Tracing,
     current_span,
     current_trace,
     locate,
@@ -72,8 +71,7 @@ class Recorder:
         self.on_finish: list[Callable[[Trace], None]] = []
         self._request_id = request_id
         self._numbers = itertools.count(random.getrandbits(31))
-        self._call_sites = CallSites(infrastructure)
-        self._keep_parameters = keep_parameters
+        self._tracing = Tracing(self._identify, CallSites(infrastructure), keep_parameters)
         self._reads = Reads() if track_reads else None
         self._heartbeat = Heartbeat()
 
@@ -95,9 +93,7 @@ class Recorder:
     def start(self, method: str, path: str) -> Trace:
         """Return a new trace; whoever starts one sets `current_trace` to it, and finishes it."""
         self._heartbeat.start()
-        trace = Trace(
-            method, path, self._identify, self._call_sites, (*open_watches,), self._keep_parameters, route=path
-        )
+        trace = Trace(method, path, self._tracing, (*open_watches,), route=path)
         if self._reads is not None:
             trace.reading = Reading()
         return trace
@@ -133,16 +129,14 @@ class Recorder:
 
     @contextmanager
     def driver_statement(
-        self, sql: str, parameters: Sequence[Any] = (), *, connection: object = None
+        self, sql: str, parameters: Sequence[Any] = (), *, connection: ManagesConnection | None = None
     ) -> Iterator[Statement]:
         """Record, and echo, a statement that is run on the driver itself.
 
-        `connection` is the driver's, when it came from the engine's pool. Set `rows` and `columns` of what is
-        yielded to how many came back. What is raised within is recorded, and goes on.
+        `connection` is what the pool gave out, if it was the engine's. Set `rows` and `columns` of what is yielded to
+        how many came back. What is raised within is recorded, and goes on.
         """
-        statement = self.begin(sql, parameters)
-        if connection is not None:
-            statement.hold = self._hold_of_driver(connection)
+        statement = self.begin(sql, parameters, connection)
         if self.engine is not None:
             text.echo(self.engine, sql, parameters)
         try:
@@ -157,23 +151,29 @@ class Recorder:
         trace = current_trace.get()
         return trace.id if trace is not None else None
 
-    def begin(self, sql: str, parameters: Sequence[object]) -> Statement:
+    def begin(self, sql: str, parameters: Sequence[object], connection: ManagesConnection | None = None) -> Statement:
         """Record that a statement is run on the driver from now on; whoever begins one ends it.
 
-        It is taken to run on the connection that the running task took from the pool last.
+        `connection` is what the pool gave out, if it was the engine's.
         """
-        hold = current_hold.get()
-        if hold is not None and hold.ended is not None:
-            hold = None
-        statement = self._begin(sql, shape_of_text(sql), hold, tuple(parameters), sys._getframe(1))  # noqa: SLF001 - as in callsite.py
-        if hold is not None and hold.site is None:
-            hold.site = statement.call.site
-        return statement
+        within = sys._getframe(1)  # noqa: SLF001 - as in callsite.py
+        return self._begin(sql, shape_of_text(sql), connection, tuple(parameters), within)
 
     def end(self, statement: Statement, *, rows: int = 0, error: BaseException | None = None) -> None:
         """Record that a statement has ended, and how."""
+        statement.ended = perf_counter()
+        seconds = statement.ended - statement.started
         statement.rows = rows or statement.rows
-        _end(current_trace.get(), statement, error)
+        if error is not None:
+            statement.error = type(error).__name__
+        if statement.hold is not None:
+            statement.hold.sql += seconds
+        if statement.span is not None:
+            statement.span.inner += seconds
+            statement.span.hold = statement.hold
+        trace = current_trace.get()
+        if trace is not None:
+            trace.end(statement)
 
     def _identify(self) -> str:
         given = self._request_id() if self._request_id is not None else None
@@ -201,7 +201,7 @@ class Recorder:
         statement = context.traced = self._begin(
             sql,
             shape_of(sql, compiled),
-            hold_of(connection.connection),
+            connection.connection,
             None if many else parameters,
             sys._getframe(1),  # noqa: SLF001 - as in callsite.py
             context.execution_options.get("sql_expected"),
@@ -220,25 +220,24 @@ class Recorder:
         statement: Statement = context.traced
         statement.rows = max(0, cursor.rowcount)
         statement.columns = len(cursor.description or ())
+        self.end(statement)
         trace = current_trace.get()
-        _end(trace, statement)
         if trace is not None and trace.reading is not None and statement.rows:
             note_loaded(trace.reading, statement)
 
     def _failed(self, failure: ExceptionContext) -> None:
         # It comes for a statement that was cancelled, too, where `after_cursor_execute` does not.
         statement: Statement | None = getattr(failure.execution_context, "traced", None)
-        trace = current_trace.get()
         if statement is not None and not statement.ended:
-            _end(trace, statement, failure.original_exception)
-        elif trace is not None:
+            self.end(statement, error=failure.original_exception)
+        elif trace := current_trace.get():
             trace.fail()
 
     def _begin(  # noqa: PLR0917 - called for every statement, where names would cost
         self,
         sql: str,
         shape: Shape,
-        hold: Hold | None,
+        connection: ManagesConnection | None,
         parameters: Sequence[Any] | None,
         within: FrameType,
         option: str | None = None,
@@ -246,6 +245,9 @@ class Recorder:
         trace, span = current_trace.get(), current_span.get()
         call = locate(trace, span, within)
         silence = current_silence.get() if option is None else silence_of(option, call.site)
+        hold = hold_of(connection) if connection is not None else None
+        if hold is not None and hold.site is None:
+            hold.site = call.site
         statement = Statement(sql, shape, call, hold, span, silence, parameters, perf_counter())
         if trace is not None:
             trace.begin(statement)
@@ -261,23 +263,3 @@ class Recorder:
             return  # the driver has nothing to end
         if hold := hold_of(connection.connection):
             trace.marks = (*trace.marks, (perf_counter(), hold.entry, what))
-
-    def _hold_of_driver(self, connection: object) -> Hold | None:
-        pool = self.engine.sync_engine.pool if self.engine is not None else None
-        if connection is None or not isinstance(pool, TracedPool):
-            return None
-        return next((hold for hold in pool.holds if hold.entry.driver_connection is connection), None)
-
-
-def _end(trace: Trace | None, statement: Statement, error: BaseException | None = None) -> None:
-    statement.ended = perf_counter()
-    seconds = statement.ended - statement.started
-    if error is not None:
-        statement.error = type(error).__name__
-    if statement.hold is not None:
-        statement.hold.sql += seconds
-    if statement.span is not None:
-        statement.span.inner += seconds
-        statement.span.hold = statement.hold
-    if trace is not None:
-        trace.end(statement)

@@ -118,16 +118,24 @@ class Reading:
     read: set[tuple[type, str]] = field(default_factory=set)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Tracing:
+    """What all traces of a recorder have in common."""
+
+    identify: Callable[[], str]
+    """Returns the running request's id."""
+    call_sites: CallSites
+    keep_parameters: bool
+
+
 @dataclass(slots=True, eq=False)
 class Trace:
     """Everything one request did with the database. Mutable: every task that the request starts writes into it."""
 
     method: str
     path: str
-    identify: Callable[[], str]
-    call_sites: CallSites
+    tracing: Tracing
     watches: Sequence[list[Statement]] = ()
-    keep_parameters: bool = False
 
     scope: Mapping[str, Any] | None = None
     """Of the running request."""
@@ -174,7 +182,7 @@ class Trace:
     def id(self) -> str:
         """Settled when it is first needed: what gives the request its id may run inside what traces it."""
         if not self._id:
-            self._id = self.identify()
+            self._id = self.tracing.identify()
         return self._id
 
     @property
@@ -237,10 +245,10 @@ class Trace:
         """Drop what only the findings needed, and every circle, so that memory is free as soon as the trace is."""
         self.reading = None
         self._groups = None
+        keep = self.tracing.keep_parameters
         for statement in self.statements:
-            if statement.ended:
-                statement.group = None
-            if not self.keep_parameters or len(repr(statement.parameters)) > MOST_PARAMETERS:
+            statement.group = None
+            if not keep or len(repr(statement.parameters)) > MOST_PARAMETERS:
                 statement.parameters = None
 
 
@@ -254,7 +262,8 @@ def locate(trace: Trace | None, span: OrmSpan | None, within: FrameType | None =
             span.call = span.parent.call
         if span.call is not None:
             return span.call
-    call = trace.call_sites.find(trace.entrance, within=within) if trace is not None else DEFAULT.find(within=within)
+    sites = trace.tracing.call_sites if trace is not None else DEFAULT
+    call = sites.find(trace.entrance if trace is not None else None, within=within)
     if span is not None:
         span.call = call
     return call
@@ -264,5 +273,3 @@ current_trace: ContextVar[Trace | None] = ContextVar("current_trace", default=No
 """The trace of the running request; tasks that it starts inherit it."""
 current_span: ContextVar[OrmSpan | None] = ContextVar("current_span", default=None)
 """The session call under way."""
-current_hold: ContextVar[Hold | None] = ContextVar("current_hold", default=None)
-"""The connection that the running task has taken from the pool last; it may have been given back since."""
