@@ -35,8 +35,9 @@ browser:  ## Install the Chromium that drives the tracing page in tests (Debian,
 screenshot: $(VENV)/development  ## Take the picture of the tracing page in the docs again
 	@TRACING_SCREENSHOT=docs/images/tracing.png $(BIN)/python -m pytest -q tests/tracing/test_browser.py
 
-bench: $(VENV)/development  ## Compare with other ways of serving the same pages (PAGES=today for one)
+bench: $(VENV)/development  ## Compare with other ways of serving the same pages (PAGES=today for one), and what tracing costs
 	@$(BIN)/python -m benchmarks.bench
+	@test -n "$(PAGES)" || $(BIN)/python -m benchmarks.tracing_cost --processes 6
 
 bench-analyses: $(VENV)/development  ## Measure 100 photos at once on a pool of 2 connections
 	@$(BIN)/python -m benchmarks.analyses
