@@ -136,9 +136,9 @@ class Recorder:
         `connection` is what the pool gave out, if it was the engine's. Set `rows` and `columns` of what is yielded to
         how many came back. What is raised within is recorded, and goes on.
         """
-        statement = self.begin(sql, parameters, connection)
         if self.engine is not None:
-            text.echo(self.engine, sql, parameters)
+            text.echo(self.engine, sql, parameters)  # before it begins: echo takes as long as a small statement
+        statement = self.begin(sql, parameters, connection)
         try:
             yield statement
         except BaseException as error:
