@@ -96,6 +96,16 @@ async def locked(engine: AsyncEngine, person: Person) -> AsyncIterator[None]:
         yield
 
 
+async def waiting_for_locks(engine: AsyncEngine, sessions: int) -> None:
+    """Return when so many sessions of this database wait for a lock."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    async with asyncio.timeout(2), engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        while await connection.scalar(waiting) < sessions:  # noqa: ASYNC110 - PostgreSQL tells nobody of it
+            await asyncio.sleep(0.01)
+
+
 async def test_a_locked_row_is_503_by_the_deadline(
     database_url: str, engine: AsyncEngine, tmp_path: Path, empty_database: None
 ) -> None:
@@ -113,7 +123,7 @@ async def test_an_exhausted_pool_is_503_within_two_seconds(
     settings = settings_for(database_url, tmp_path, pool_size=2, pool_timeout=0.5, statement_timeout=3)
     async with serve(settings) as server, sign_up(server) as person, locked(engine, person):
         holding = [asyncio.create_task(person.client.patch("/api/users/me", json={"username": "x"})) for _ in range(2)]
-        await asyncio.sleep(0.2)
+        await waiting_for_locks(engine, len(holding))
         answers = await asyncio.gather(*(person.client.get("/api/log/food/today") for _ in range(50)))
         assert {answer.status_code for answer in answers} == {503}
         assert all(answer.headers["retry-after"] for answer in answers)
