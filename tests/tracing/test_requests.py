@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+import time
 from collections.abc import AsyncIterator
 
 import httpx2
@@ -173,8 +174,6 @@ async def test_statements_side_by_side_take_less_than_their_sum(traced: Traced) 
 
 
 async def test_what_blocks_the_loop_is_not_blamed_on_the_database(traced: Traced) -> None:
-    import time  # noqa: PLC0415 - only here, to block
-
     async def block() -> None:
         await asyncio.sleep(0.02)
         time.sleep(0.1)  # noqa: ASYNC251 - the neighbour who blocks
@@ -184,6 +183,20 @@ async def test_what_blocks_the_loop_is_not_blamed_on_the_database(traced: Traced
         with traced.recorder.trace("asks") as trace:
             await asyncio.gather(block(), session.execute(text("SELECT pg_sleep(0.05)")))
     assert sum(end - begin for begin, end in trace.blocked) > 0.09
+
+
+async def test_a_connection_that_was_held_because_the_loop_was_blocked(traced: Traced) -> None:
+    async def block() -> None:
+        time.sleep(0.6)  # noqa: ASYNC251 - the neighbour who blocks
+
+    with traced.recorder.trace("starves"):
+        async with traced.sessions() as session:
+            await session.execute(text("SELECT 1"))
+            await asyncio.gather(block(), asyncio.sleep(0))
+    [finding] = traced.last().findings
+    assert re.fullmatch(
+        r"a connection was held for \d+ ms, \d+ ms of it in SQL, \d+ ms while the loop was blocked", finding.message
+    )
 
 
 async def test_a_connection_held_for_nothing_and_its_holder_when_the_pool_is_exhausted(

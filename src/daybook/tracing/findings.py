@@ -40,7 +40,7 @@ def find(trace: Trace) -> list[Finding]:
             if group.count > 1:
                 found += (_loop(group), _duplicate(group))
     if trace.idle_holds:
-        found += map(_held, trace.idle_holds)
+        found += (_held(hold, trace) for hold in trace.idle_holds)
     if trace.budget is not None and trace.count > trace.budget:
         found.append(_over_budget(trace.count, trace.budget))
     return [finding for finding in found if finding is not None] if found else []
@@ -110,10 +110,14 @@ def _loop_fix(group: Group) -> str:
     return "one statement for all of them: WHERE ... IN, or a join"
 
 
-def _held(hold: Hold) -> Finding:
+def _held(hold: Hold, trace: Trace) -> Finding:
+    ended = hold.started + hold.seconds
+    # A neighbour may have blocked the loop, or the holder itself: the line tells which, the times alone do not.
+    blocked = sum(max(0.0, min(end, ended) - max(begin, hold.started)) for begin, end in trace.blocked)
+    noticeable = f", {blocked * 1000:.0f} ms while the loop was blocked" if blocked > hold.seconds / 10 else ""
     return Finding(
         "held",
-        f"a connection was held for {hold.seconds * 1000:.0f} ms, {hold.sql * 1000:.0f} ms of it in SQL",
+        f"a connection was held for {hold.seconds * 1000:.0f} ms, {hold.sql * 1000:.0f} ms of it in SQL{noticeable}",
         "end the session before waiting for anything that is not the database",
         hold.site,
     )
