@@ -32,9 +32,6 @@ _RETURNED = "daybook.returned"
 class Recorder(Protocol):
     """What debugging tools see of the statements that do not pass through SQLAlchemy."""
 
-    def logging_token(self) -> str | None:
-        """Return what stands in brackets before each echoed line, as SQLAlchemy's `logging_token` does."""
-
     def begin(self, sql: str, parameters: Sequence[object], connection: ManagesConnection) -> Any:
         """Take note that the driver runs a statement, from the stack of the code that asks for it."""
 
@@ -140,13 +137,11 @@ class Driver:
     def _echo(self, sql: str, parameters: Sequence[object]) -> None:
         """Log the statement as SQLAlchemy's own echo does."""
         engine = self.engine.sync_engine
-        token = self.recorder.logging_token() if self.recorder else None
-        before = f"[{token}] " if token else ""
-        engine.logger.info("%s%s", before, sql)
+        engine.logger.info("%s", sql)
         if engine.hide_parameters:
-            engine.logger.info("%s[driver] [SQL parameters hidden due to hide_parameters=True]", before)
+            engine.logger.info("[driver] [SQL parameters hidden due to hide_parameters=True]")
         else:
-            engine.logger.info("%s[driver] %r", before, tuple(parameters))
+            engine.logger.info("[driver] %r", tuple(parameters))
 
 
 class ConnectionLost(Exception):

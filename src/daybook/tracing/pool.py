@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import Any
 
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, ManagesConnection, PoolProxiedConnection
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, ManagesConnection, Pool, PoolProxiedConnection
 
 from daybook.tracing.trace import DETAILS, Hold, OrmSpan, Trace, current_span, current_trace, locate
 
@@ -85,6 +85,12 @@ def _add_wait(trace: Trace | None, span: OrmSpan | None, seconds: float) -> None
 def hold_of(connection: ManagesConnection) -> Hold | None:
     """Return the note about a connection that is checked out."""
     return (connection.record_info or {}).get(_HOLD)
+
+
+def is_being_made(connection: ManagesConnection, pool: Pool) -> bool:
+    """Whether a pool's connection was not given out yet: SQLAlchemy is asking what kind of server it has reached."""
+    record_info = connection.record_info
+    return record_info is not None and _HOLD not in record_info and isinstance(pool, TracedPool)
 
 
 def held_for_nothing(hold: Hold) -> bool:

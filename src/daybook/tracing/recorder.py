@@ -1,7 +1,6 @@
 """Listens to an engine and its sessions, and writes what they do into the trace of the running request."""
 
 import itertools
-import logging
 import random
 import re
 import sys
@@ -12,11 +11,11 @@ from time import perf_counter
 from types import FrameType
 from typing import Any, ClassVar
 
-from sqlalchemy import Connection, event
+from sqlalchemy import event
 from sqlalchemy.engine.interfaces import CacheStats, DBAPICursor, ExceptionContext, ExecuteStyle
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import ManagesConnection, Pool
+from sqlalchemy.pool import ManagesConnection, Pool, PoolProxiedConnection
 
 from daybook.tracing import text
 from daybook.tracing.callsite import CallSites
@@ -24,7 +23,7 @@ from daybook.tracing.findings import find
 from daybook.tracing.fingerprint import Shape, shape_of, shape_of_text
 from daybook.tracing.heartbeat import Heartbeat
 from daybook.tracing.history import History
-from daybook.tracing.pool import TracedPool, hold_of
+from daybook.tracing.pool import TracedPool, hold_of, is_being_made
 from daybook.tracing.reads import Reads, note_loaded
 from daybook.tracing.session import TracedSession
 from daybook.tracing.silence import current_silence, silence_of
@@ -79,16 +78,21 @@ class Recorder:
         """Listen to this engine, and to those derived from it, for as long as it lives.
 
         At the engine's construction, and never for one request: a listener that was registered once slows an
-        engine down for good.
+        engine down for good. Statements are run by this one, so that other listeners to `do_execute` are only called
+        if they are registered before.
         """
         self.engine = engine
-        target = engine.sync_engine
-        event.listen(target, "engine_connect", self._label)
-        event.listen(target, "before_cursor_execute", self._before)
-        event.listen(target, "after_cursor_execute", self._after)
-        event.listen(target, "handle_error", self._failed)
-        event.listen(target, "commit", lambda connection: self._mark(connection, "COMMIT"))
-        event.listen(target, "rollback", lambda connection: self._mark(connection, "ROLLBACK"))
+        dialect = engine.sync_engine.dialect
+        # None is an event of connections: an engine that has one joins its listeners anew for each connection and each
+        # kind of event, which costs more than all that is done here. And only what runs the statement itself is told
+        # of it after echo, whose time is not the database's.
+        event.listen(engine.sync_engine, "do_execute", self._execute)
+        event.listen(engine.sync_engine, "do_executemany", self._execute_many)
+        event.listen(engine.sync_engine, "do_execute_no_params", self._execute_text)
+        event.listen(engine.sync_engine, "handle_error", self._failed)
+        for name, what in (("do_commit", "COMMIT"), ("do_rollback", "ROLLBACK")):
+            setattr(dialect, name, self._marking(getattr(dialect, name), what))
+        text.label_echo(engine)
 
     def start(self, method: str, path: str) -> Trace:
         """Return a new trace; whoever starts one sets `current_trace` to it, and finishes it."""
@@ -146,11 +150,6 @@ class Recorder:
             raise
         self.end(statement)
 
-    def logging_token(self) -> str | None:
-        """Return what stands in brackets before each echoed line of the running request."""
-        trace = current_trace.get()
-        return trace.id if trace is not None else None
-
     def begin(self, sql: str, parameters: Sequence[object], connection: ManagesConnection | None = None) -> Statement:
         """Record that a statement is run on the driver from now on; whoever begins one ends it.
 
@@ -183,54 +182,48 @@ class Recorder:
         name = given[-8:] if given.isalnum() else _NOT_OF_A_NAME.sub("", given)[-8:]
         return name if name and name not in self.history else f"{name}_{next(self._numbers):08x}"
 
-    def _label(self, connection: Connection) -> None:
-        if (trace := current_trace.get()) and connection.engine.logger.isEnabledFor(logging.INFO):
-            connection.execution_options(logging_token=trace.id)
+    def _execute(self, cursor: DBAPICursor, sql: str, parameters: Any, context: Any) -> bool:
+        many = context.execute_style is ExecuteStyle.INSERTMANYVALUES
+        run = context.dialect.do_execute
+        return self._run(context, sql, None if many else parameters, lambda: run(cursor, sql, parameters, context))
 
-    def _before(
-        self,
-        connection: Connection,
-        _cursor: DBAPICursor,
-        sql: str,
-        parameters: Any,
-        context: Any,
-        executemany: bool,
-    ) -> None:
-        compiled = context.compiled
-        many = executemany or context.execute_style is ExecuteStyle.INSERTMANYVALUES
+    def _execute_many(self, cursor: DBAPICursor, sql: str, parameters: Any, context: Any) -> bool:
+        run = context.dialect.do_executemany
+        return self._run(context, sql, None, lambda: run(cursor, sql, parameters, context))
+
+    def _execute_text(self, cursor: DBAPICursor, sql: str, context: Any) -> bool:
+        run = context.dialect.do_execute_no_params
+        return self._run(context, sql, (), lambda: run(cursor, sql, context))
+
+    def _run(self, context: Any, sql: str, parameters: Any, run: Callable[[], None]) -> bool:
+        """Run a statement of SQLAlchemy's, unless it is not the application's; return whether it was run."""
+        compiled, cursor, connection = context.compiled, context.cursor, context.root_connection
+        if is_being_made(connection.connection, connection.engine.pool):
+            return False
         statement = context.traced = self._begin(
             sql,
             shape_of(sql, compiled),
             connection.connection,
-            None if many else parameters,
-            sys._getframe(1),  # noqa: SLF001 - as in callsite.py
+            parameters,
+            sys._getframe(2),  # noqa: SLF001 - as in callsite.py
             context.execution_options.get("sql_expected"),
         )
         statement.cached = context.cache_hit is CacheStats.CACHE_HIT if compiled is not None else None
-
-    def _after(
-        self,
-        _connection: Connection,
-        cursor: DBAPICursor,
-        _sql: str,
-        _parameters: Any,
-        context: Any,
-        _executemany: bool,
-    ) -> None:
-        statement: Statement = context.traced
-        statement.rows = max(0, cursor.rowcount)
+        try:
+            run()
+        except BaseException as error:
+            self.end(statement, error=error)
+            raise
         statement.columns = len(cursor.description or ())
-        self.end(statement)
+        self.end(statement, rows=max(0, cursor.rowcount))
         trace = current_trace.get()
         if trace is not None and trace.reading is not None and statement.rows:
             note_loaded(trace.reading, statement)
+        return True
 
     def _failed(self, failure: ExceptionContext) -> None:
-        # It comes for a statement that was cancelled, too, where `after_cursor_execute` does not.
-        statement: Statement | None = getattr(failure.execution_context, "traced", None)
-        if statement is not None and not statement.ended:
-            self.end(statement, error=failure.original_exception)
-        elif trace := current_trace.get():
+        # A statement's own failure is known already; this is a commit's, say.
+        if not hasattr(failure.execution_context, "traced") and (trace := current_trace.get()):
             trace.fail()
 
     def _begin(  # noqa: PLR0917 - called for every statement, where names would cost
@@ -255,11 +248,22 @@ class Recorder:
             watch(statement, trace)
         return statement
 
-    def _mark(self, connection: Connection, what: str) -> None:
-        trace = current_trace.get()
-        if trace is None or len(trace.marks) >= DETAILS or connection.closed or connection.invalidated:
-            return
-        if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
-            return  # the driver has nothing to end
-        if hold := hold_of(connection.connection):
-            trace.marks = (*trace.marks, (perf_counter(), hold.entry, what))
+    def _marking(
+        self, end: Callable[[PoolProxiedConnection], None], what: str
+    ) -> Callable[[PoolProxiedConnection], None]:
+        """Return a dialect's way to end a transaction that also notes when it did, if there was one to end."""
+
+        def end_and_mark(connection: PoolProxiedConnection) -> None:
+            trace = current_trace.get()
+            hold = hold_of(connection) if trace is not None and len(trace.marks) < DETAILS else None
+            ends = hold is not None and _in_transaction(connection.driver_connection)
+            end(connection)
+            if trace is not None and hold is not None and ends:
+                trace.marks = (*trace.marks, (perf_counter(), hold.entry, what))
+
+        return end_and_mark
+
+
+def _in_transaction(driver: Any) -> bool:
+    # A connection that commits each statement by itself has nothing to end. asyncpg knows; of others it is believed.
+    return bool(driver.is_in_transaction()) if hasattr(driver, "is_in_transaction") else True

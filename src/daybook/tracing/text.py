@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.log import InstanceLogger
 
 from daybook.tracing.findings import Finding
 from daybook.tracing.trace import Trace, current_trace
@@ -68,11 +69,24 @@ def echo(engine: AsyncEngine, sql: str, parameters: Sequence[Any]) -> None:
     echoing = engine.sync_engine.logger
     if not echoing.isEnabledFor(logging.INFO):
         return
-    trace = current_trace.get()
-    token = f"[{trace.id}] " if trace is not None else ""
     shown = "[SQL parameters hidden due to hide_parameters=True]" if engine.sync_engine.hide_parameters else None
-    echoing.info("%s%s", token, sql)
-    echoing.info("%s[driver sql] %s", token, shown or _cut(repr(tuple(parameters)), _MOST_OF_PARAMETERS))
+    echoing.info("%s", sql)
+    echoing.info("[driver sql] %s", shown or _cut(repr(tuple(parameters)), _MOST_OF_PARAMETERS))
+
+
+def label_echo(engine: AsyncEngine) -> None:
+    """Let each line of the engine's echo begin with the id of the request that it is about."""
+    echoing = engine.sync_engine.logger
+    named = echoing.logger if isinstance(echoing, InstanceLogger) else echoing
+    if _label not in named.filters:
+        named.filters.insert(0, _label)  # before what makes lines readable, which looks for it
+
+
+def _label(record: logging.LogRecord) -> bool:
+    # SQLAlchemy's own `logging_token` can only be set by an event of connections, which slows each of them down.
+    if trace := current_trace.get():
+        record.msg = f"[{trace.id}] {record.msg}"
+    return True
 
 
 class ReadableEcho(logging.Filter):
