@@ -1,10 +1,12 @@
 """What is known of one statement: where it came from, what kind it is, how it is echoed."""
 
 import logging
+import time
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.orm import joinedload
 
@@ -39,6 +41,27 @@ async def test_a_statement_run_on_the_driver_is_recorded_and_echoed_like_any_oth
     echoed = [record.getMessage() for record in caplog.records if record.name == ECHO_LOGGER]
     assert f"[{trace.id}] {sql}" in echoed
     assert f"[{trace.id}] [driver sql] (1,)" in echoed
+
+
+async def test_the_time_that_echo_takes_is_not_the_databases(seeded_url: str) -> None:
+    class SlowTerminal(logging.Handler):
+        shown: ClassVar[list[str]] = []
+
+        def emit(self, record: logging.LogRecord) -> None:
+            self.shown.append(record.getMessage())
+            time.sleep(0.2)
+
+    traced = Traced(seeded_url, options={"echo": True})
+    terminal = SlowTerminal()
+    logging.getLogger(ECHO_LOGGER).addHandler(terminal)
+    try:
+        trace = await traced.run(lambda session: session.execute(text("SELECT 1")))
+    finally:
+        logging.getLogger(ECHO_LOGGER).removeHandler(terminal)
+    await traced.engine.dispose()
+    assert f"[{trace.id}] SELECT 1" in terminal.shown
+    assert trace.count == 1
+    assert trace.db < 0.2 < trace.seconds
 
 
 async def test_a_statement_may_be_begun_and_ended_by_hand(traced: Traced) -> None:
