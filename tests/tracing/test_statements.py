@@ -8,6 +8,7 @@ from typing import ClassVar
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import joinedload
 
 from daybook.tracing import Recorder, make_echo_readable
@@ -41,6 +42,17 @@ async def test_a_statement_run_on_the_driver_is_recorded_and_echoed_like_any_oth
     echoed = [record.getMessage() for record in caplog.records if record.name == ECHO_LOGGER]
     assert f"[{trace.id}] {sql}" in echoed
     assert f"[{trace.id}] [driver sql] (1,)" in echoed
+
+
+async def test_a_statement_that_fails_is_told_by_the_drivers_error(traced: Traced) -> None:
+    with traced.recorder.trace("fails") as trace:
+        async with traced.sessions() as session:
+            with pytest.raises(DBAPIError):
+                await session.execute(text("SELECT 1/0"))
+    [statement] = trace.statements
+    assert statement.error == "DivisionByZeroError"
+    assert trace.errors == 1
+    assert [what for _, _, what in trace.marks] == ["ROLLBACK"]
 
 
 async def test_the_time_that_echo_takes_is_not_the_databases(seeded_url: str) -> None:

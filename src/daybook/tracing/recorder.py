@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from sqlalchemy import event
 from sqlalchemy.engine.interfaces import CacheStats, DBAPICursor, ExceptionContext, ExecuteStyle
+from sqlalchemy.exc import EmulatedDBAPIException
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ManagesConnection, Pool, PoolProxiedConnection
@@ -164,7 +165,9 @@ class Recorder:
         seconds = statement.ended - statement.started
         statement.rows = rows or statement.rows
         if error is not None:
-            statement.error = type(error).__name__
+            # SQLAlchemy's adapter raises its own, with few names; the driver's within tells more.
+            told = error.orig if isinstance(error, EmulatedDBAPIException) and error.orig else error
+            statement.error = type(told).__name__
         if statement.hold is not None:
             statement.hold.sql += seconds
         if statement.span is not None:
