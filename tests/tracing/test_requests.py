@@ -169,7 +169,7 @@ async def test_statements_side_by_side_take_less_than_their_sum(traced: Traced) 
     with traced.recorder.trace("gather") as trace:
         await asyncio.gather(sleep(), sleep(), sleep())
     assert trace.db > 0.3
-    assert 0.1 < trace.db_wall < trace.db - 0.1
+    assert 0.1 < trace.db_wall < 0.2
     assert len({hold.entry for hold in trace.holds}) == 3
 
 
@@ -223,8 +223,8 @@ async def test_a_connection_held_for_nothing_and_its_holder_when_the_pool_is_exh
     assert finding.site is not None
     assert finding.site.function == "wait_for_the_model"
     [exhausted] = [record.getMessage() for record in caplog.records if "exhausted" in record.getMessage()]
-    assert re.match(
-        r"pool exhausted: JOB report holds 1 connection for 0\.[3-9] s at tests/tracing/test_requests", exhausted
+    assert exhausted.startswith(
+        "pool exhausted: JOB report holds 1 connection for 0.3 s at tests/tracing/test_requests"
     )
 
 
