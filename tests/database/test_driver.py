@@ -16,6 +16,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from daybook.database.driver import Reader, Writer, open_reader
 from daybook.database.failures import FAILURES, classify
 from daybook.errors import Unavailable
+from daybook.tracing import Recorder
 
 PID = "SELECT pg_backend_pid()"
 
@@ -251,4 +252,9 @@ async def test_echo_shows_reads_as_it_shows_the_rest(
     reader = open_reader(engine)
     await reader.fetch("SELECT $1::int", [7])
     assert caplog.messages[-2:] == ["SELECT $1::int", shown]
+    recorder = Recorder()
+    recorder.install(engine)
+    with recorder.trace("reads") as trace:
+        await reader.fetch("SELECT $1::int", [7])
+    assert caplog.messages[-2:] == [f"[{trace.id}] SELECT $1::int", f"[{trace.id}] {shown}"]
     await engine.dispose()

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import ClassVar
 
+import asyncpg
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql.base import PGDialect
@@ -53,6 +54,16 @@ async def test_a_statement_that_fails_is_told_by_the_drivers_error(traced: Trace
     assert statement.error == "DivisionByZeroError"
     assert trace.errors == 1
     assert [what for _, _, what in trace.marks] == ["ROLLBACK"]
+
+
+async def test_what_fails_only_as_its_rows_are_fetched_counts_as_a_failure(traced: Traced) -> None:
+    with traced.recorder.trace("streams") as trace:
+        async with traced.sessions() as session:
+            rows = await session.stream(text("SELECT 1 / (500 - n) FROM generate_series(1, 1000) n"))
+            with pytest.raises(asyncpg.DivisionByZeroError):  # SQLAlchemy lets it through as it is
+                await rows.all()
+    assert [statement.error for statement in trace.statements] == [None]
+    assert trace.errors == 1
 
 
 async def test_the_time_that_echo_takes_is_not_the_databases(seeded_url: str) -> None:

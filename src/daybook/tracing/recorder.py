@@ -225,8 +225,9 @@ class Recorder:
         return True
 
     def _failed(self, failure: ExceptionContext) -> None:
-        # A statement's own failure is known already; this is a commit's, say.
-        if not hasattr(failure.execution_context, "traced") and (trace := current_trace.get()):
+        # That a statement failed to run is known already; here it is a commit, say, or the fetching of its rows.
+        statement: Statement | None = getattr(failure.execution_context, "traced", None)
+        if (statement is None or statement.error is None) and (trace := current_trace.get()):
             trace.fail()
 
     def _begin(  # noqa: PLR0917 - called for every statement, where names would cost
@@ -268,5 +269,5 @@ class Recorder:
 
 
 def _in_transaction(driver: Any) -> bool:
-    # A connection that commits each statement by itself has nothing to end. asyncpg knows; of others it is believed.
-    return bool(driver.is_in_transaction()) if hasattr(driver, "is_in_transaction") else True
+    # One that commits each statement by itself has nothing to end. asyncpg knows, until the connection is lost.
+    return not driver.is_closed() and bool(driver.is_in_transaction())
