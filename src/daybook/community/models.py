@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
 from daybook.accounts.models import User, owner
-from daybook.database.base import Base, BigIntId, CreatedAt, Timestamped, word
+from daybook.database.base import Base, BigIntId, CreatedAt, Timestamped, enum_column
 from daybook.library.vocabulary import ContentType
 
 HOT = "log(greatest(up_count + down_count, 1)) + extract(epoch FROM created_at AT TIME ZONE 'UTC') / 45000"
@@ -123,7 +123,7 @@ class ArticleItem(Base):
     """Its place in the list, from 0."""
     url: Mapped[str]
     url_key: Mapped[str]
-    content_type: Mapped[ContentType] = mapped_column(word(ContentType, "content_type"))
+    content_type: Mapped[ContentType] = mapped_column(enum_column(ContentType, "content_type"))
     title: Mapped[str]
     description: Mapped[str | None]
     thumbnail: Mapped[str | None]

@@ -48,15 +48,15 @@ class Timestamped:
     updated_at: Mapped[UpdatedAt]
 
 
-def word(vocabulary: type[StrEnum], name: str) -> Enum:
-    """Return the column type of a closed set of words: text with a check, which a migration can widen in place."""
+def enum_column(values: type[StrEnum], name: str) -> Enum:
+    """Return the column type of an enumeration: text with a CHECK constraint, which a migration can widen in place."""
     return Enum(
-        vocabulary,
+        values,
         name=name,
         native_enum=False,
         create_constraint=True,
         length=20,
-        values_callable=lambda words: [one.value for one in words],
+        values_callable=lambda members: [member.value for member in members],
     )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, MappedColumn, mapped_column, relationship
 from uuid_utils.compat import uuid7
 
 from daybook.accounts.models import User, owner
-from daybook.database.base import Base, CreatedAt, Timestamped, ValuesProxy, word
+from daybook.database.base import Base, CreatedAt, Timestamped, ValuesProxy, enum_column
 from daybook.diary.vocabulary import AnalysisKind, AnalysisStatus, IngredientColor, MealType
 from daybook.tags.models import Tag
 
@@ -50,11 +50,11 @@ class Analysis(Base):
 
     id: Mapped[UUID] = uuid7_id()
     user_id: Mapped[int] = owner()
-    kind: Mapped[AnalysisKind] = mapped_column(word(AnalysisKind, "kind"))
+    kind: Mapped[AnalysisKind] = mapped_column(enum_column(AnalysisKind, "kind"))
     photo_id: Mapped[UUID]
     model: Mapped[str]
     prompt_version: Mapped[str]
-    status: Mapped[AnalysisStatus] = mapped_column(word(AnalysisStatus, "status"))
+    status: Mapped[AnalysisStatus] = mapped_column(enum_column(AnalysisStatus, "status"))
     result: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     error: Mapped[str | None]
     """The code of the problem that it ended in."""
@@ -95,7 +95,7 @@ class FoodLog(Timestamped, Base):
 
     id: Mapped[UUID] = uuid7_id()
     user_id: Mapped[int] = owner()
-    meal_type: Mapped[MealType | None] = mapped_column(word(MealType, "meal_type"))
+    meal_type: Mapped[MealType | None] = mapped_column(enum_column(MealType, "meal_type"))
     is_healthy: Mapped[bool | None]
     estimated_calories: Mapped[int | None]
     """kcal"""
@@ -151,7 +151,7 @@ class FoodIngredient(Base):
     food_log_id: Mapped[UUID] = mapped_column(ForeignKey("food_logs.id", ondelete="CASCADE"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
-    color: Mapped[IngredientColor] = mapped_column(word(IngredientColor, "color"))
+    color: Mapped[IngredientColor] = mapped_column(enum_column(IngredientColor, "color"))
     grams: Mapped[float | None] = mapped_column(Double)
     calories: Mapped[int | None]
     """kcal"""

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from uuid_utils.compat import uuid7
 
 from daybook.accounts.models import owner
-from daybook.database.base import Base, BigIntId, CreatedAt, Timestamped, ValuesProxy, word
+from daybook.database.base import Base, BigIntId, CreatedAt, Timestamped, ValuesProxy, enum_column
 from daybook.library.vocabulary import ContentType, ImportStatus
 from daybook.tags.models import Tag
 
@@ -25,7 +25,7 @@ class Content(Timestamped, Base):
     """As it was sent."""
     url_key: Mapped[str]
     """As it is compared (`library.urls.normalised`): one page has one content, however its address is written."""
-    content_type: Mapped[ContentType] = mapped_column(word(ContentType, "content_type"))
+    content_type: Mapped[ContentType] = mapped_column(enum_column(ContentType, "content_type"))
     title: Mapped[str]
     description: Mapped[str | None]
     note: Mapped[str | None]
@@ -102,7 +102,7 @@ class Import(Base):
     """Bytes."""
     tag: Mapped[str | None]
     """A tag that everything in it gets."""
-    status: Mapped[ImportStatus] = mapped_column(word(ImportStatus, "status"))
+    status: Mapped[ImportStatus] = mapped_column(enum_column(ImportStatus, "status"))
     read: Mapped[int] = mapped_column(server_default=text("0"))
     """How many entries of the file have been dealt with: those that follow are next."""
     created: Mapped[int] = mapped_column(server_default=text("0"))
