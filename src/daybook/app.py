@@ -28,7 +28,7 @@ from daybook.diary.photos import PhotoLimits, PhotoPreparer
 from daybook.diary.service import photos
 from daybook.diary.service.analyses import PhotoDesk
 from daybook.library.importer import Importer
-from daybook.library.page_fetch import PageFetcher
+from daybook.library.pages.fetcher import PageFetcher
 from daybook.settings import Settings
 from daybook.web import health, problem
 from daybook.web.body_limit import BodyLimit

@@ -13,8 +13,8 @@ from daybook.library.errors import (
     PageUnreadable,
     URLTaken,
 )
-from daybook.library.page_fetch import PageFetcher
-from daybook.library.page_preview import preview
+from daybook.library.pages.fetcher import PageFetcher
+from daybook.library.pages.preview import preview
 from daybook.library.schemas import (
     URL,
     BulkCreate,

@@ -5,8 +5,8 @@ import contextlib
 from dataclasses import replace
 
 from daybook.errors import DaybookError
-from daybook.library.page_fetch import JSON, PageFetcher
-from daybook.library.page_metadata import OEmbed, PageMetadata, read_metadata, read_oembed
+from daybook.library.pages.fetcher import JSON, PageFetcher
+from daybook.library.pages.metadata import OEmbed, PageMetadata, read_metadata, read_oembed
 
 
 async def preview(fetcher: PageFetcher, url: str) -> PageMetadata:

@@ -1,10 +1,9 @@
 """What a web page says about itself: Open Graph, Twitter cards, schema.org, oEmbed, and plain HTML.
 
 Only reading: nothing here fetches. Pages are written by strangers, broken and on purpose, so whatever is no text,
-no address or no length is left out, and nothing raises. `_metadata_tags` says why it also stays fast.
+no address or no length is left out, and nothing raises. `head.metadata_tags` says why it also stays fast.
 """
 
-import codecs
 import html as entities
 import itertools
 import re
@@ -18,15 +17,14 @@ import orjson
 from selectolax.lexbor import LexborHTMLParser
 
 from daybook.errors import InvalidInput
+from daybook.library.pages.charset import decode
+from daybook.library.pages.head import metadata_tags
 from daybook.library.urls import LONGEST_URL, parse_url
 
 LONGEST_TITLE = 500
 LONGEST_DESCRIPTION = 2000
 LONGEST_VIDEO = 2**31 - 1
 """Seconds."""
-MOST_TAGS = 5000
-"""Of those that are looked at, comments and scripts among them."""
-MOST_ATTRIBUTES = 32
 LONGEST_LINKED_DATA = 250_000
 """Characters of one script. Making more of JSON's objects holds up every other thread for 0.1 s and more."""
 MOST_THINGS = 1000
@@ -70,7 +68,7 @@ def read_metadata(page_url: str, html: bytes, content_type: str) -> PageMetadata
 
     A page of 2 MB takes 10 to 70 ms, whatever it holds: run it in a thread.
     """
-    page = LexborHTMLParser(_metadata_tags(_decode(html, content_type).encode()))
+    page = LexborHTMLParser(metadata_tags(decode(html, content_type).encode()))
     base = _address(_attribute(page, "base[href]", "href"), page_url) or page_url
     named = _named_values(page)
     things = list(itertools.islice(_things(page), MOST_THINGS))
@@ -123,119 +121,6 @@ def read_oembed(body: bytes) -> OEmbed | None:
         is_video=answer.get("type") == "video",
         video_length=_first_length(answer.get("duration")),
     )
-
-
-_BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
-
-# The labels of the WHATWG encoding standard, and the codec that means the same. A name often means more in a browser
-# than in Python: euc-kr is cp949 with its 8,822 more syllables, and iso-8859-1 is cp1252. It is also a list of what is
-# allowed: Python knows codecs, such as idna and unicode_escape, that are not for strangers' bytes.
-_CODECS = {
-    "utf-8": "utf-8 utf8 unicode-1-1-utf-8 unicode11utf8 unicode20utf8 x-unicode20utf8",
-    "cp949": "euc-kr cseuckr csksc56011987 iso-ir-149 korean ks_c_5601-1987 ks_c_5601-1989 ksc5601 ksc_5601 windows-949"
-    " cp949 ms949 uhc",
-    "cp932": "shift_jis shift-jis sjis x-sjis csshiftjis ms932 ms_kanji windows-31j",
-    "euc_jp": "euc-jp x-euc-jp cseucpkdfmtjapanese",
-    "iso2022_jp": "iso-2022-jp csiso2022jp",
-    "gb18030": "gb18030 gbk x-gbk gb2312 gb_2312 gb_2312-80 chinese csgb2312 csiso58gb231280 iso-ir-58",
-    "big5hkscs": "big5 big5-hkscs cn-big5 csbig5 x-x-big5",
-    "cp874": "windows-874 dos-874 iso-8859-11 iso8859-11 iso885911 tis-620",
-    "cp1252": "iso-8859-1 iso8859-1 iso88591 latin1 l1 ascii us-ascii ansi_x3.4-1968 cp819 ibm819 iso-ir-100",
-    "cp1254": "iso-8859-9 iso8859-9 iso88599 latin5 l5",
-    "koi8_r": "koi8-r koi8 koi8_r koi cskoi8r",
-    "koi8_u": "koi8-u koi8-ru",
-    "mac_roman": "macintosh mac x-mac-roman csmacintosh",
-    "utf-16-le": "utf-16 utf-16le csunicode iso-10646-ucs-2 ucs-2 unicode unicodefeff",
-    "utf-16-be": "utf-16be unicodefffe",
-}
-_CODEC_OF = {label: codec for codec, labels in _CODECS.items() for label in labels.split()}
-_CODEC_OF |= {f"{prefix}{n}": f"cp{n}" for n in range(1250, 1259) for prefix in ("windows-", "cp", "x-cp")}
-_CODEC_OF |= {
-    f"{prefix}{n}": f"iso8859_{n}" for n in (*range(2, 9), 10, 13, 14, 15, 16) for prefix in ("iso-8859-", "iso8859-")
-}
-
-_IN_HEADER = re.compile(r"""charset\s*=\s*["']?\s*([^\s"';,]{1,40})""", re.IGNORECASE)
-_IN_PAGE = re.compile(
-    rb"""<meta\b[^>]{0,400}?\bcharset\s*=\s*["']?\s*([\w:.-]{1,40})"""
-    rb"""|<\?xml\b[^>]{0,100}?\bencoding\s*=\s*["']([\w:.-]{1,40})""",
-    re.IGNORECASE,
-)
-_SNIFFED = 8192
-"""Bytes in which a page may name its character set. The standard says 1,024, and Korean pages do not keep to it."""
-
-
-def _decode(html: bytes, content_type: str) -> str:
-    """Return the page's text; what cannot be read becomes U+FFFD.
-
-    The character set is that of the byte order mark, else of the header, else of the page itself, else UTF-8 (HTML
-    standard, section 13.2.3.2).
-    """
-    for mark, codec in _BOMS.items():
-        if html.startswith(mark):
-            return html[len(mark) :].decode(codec, "replace")
-    in_header = _IN_HEADER.search(content_type)
-    codec = (in_header and _CODEC_OF.get(in_header[1].lower())) or _declared(html) or "utf-8"
-    return html.decode(codec, "replace")
-
-
-def _declared(html: bytes) -> str | None:
-    for declaration in _IN_PAGE.finditer(html[:_SNIFFED]):
-        codec = _CODEC_OF.get((declaration[1] or declaration[2]).decode("ascii").lower())
-        if codec:
-            # Whoever could read the declaration is not reading UTF-16.
-            return "utf-8" if codec.startswith("utf-16") else codec
-    return None
-
-
-# A tag, with attributes as the HTML standard's tokenizer reads them (13.2.5.32 to 39): a quote counts only behind an
-# equals sign. No part of it gives back what it took, and a tag of too many attributes matches up to there, without
-# its end: nothing is read twice.
-_TOKEN = re.compile(
-    rb"""
-    <(?=[!hbmltsxin])
-    (?: !--
-      | (?P<name> html|base|meta|link|title|script|style|textarea|xmp|iframe|noembed|noframes ) (?=[\s/>])
-        (?: [\s/]*+ [^\s/>][^\s/>=]*+ (?: \s*+ = \s*+ (?: "[^"]*+"? | '[^']*+'? | [^\s>]*+ ) )?+ ){0,%d}+
-        [\s/]*+ (?P<end>>)?+
-    )
-    """
-    % MOST_ATTRIBUTES,
-    re.VERBOSE,
-)
-_END_OF_TEXT = {
-    name: re.compile(rb"</%s[\s/>]" % name)
-    for name in (b"title", b"script", b"style", b"textarea", b"xmp", b"iframe", b"noembed", b"noframes")
-}
-"""Of the elements that hold text and no tags."""
-
-
-def _metadata_tags(page: bytes) -> bytes:
-    """Return the page, in UTF-8, without everything but the few tags that hold metadata.
-
-    Building the tree of a page takes lexbor a time that grows with the square of its depth, and of the attributes
-    of one tag: 37 s for 100,000 open `<div>`, 500 kB, and 18 s for one tag with 60,000 attributes. Without the
-    rest of the page the tree is flat. Comments, scripts and the like are skipped whole, so that what they quote is
-    not taken for the page's own.
-    """
-    lower = page.lower()
-    kept: list[bytes] = []
-    at = 0
-    for _ in range(MOST_TAGS):
-        token = _TOKEN.search(lower, at)
-        if token is None:
-            break
-        name, (start, at) = token["name"], token.span()
-        if name is None:
-            end = lower.find(b"-->", start + 2)  # `<!-->` is a whole comment
-            at = end + 3 if end >= 0 else len(page)
-        elif name in _END_OF_TEXT:
-            closing = _END_OF_TEXT[name].search(lower, at)
-            at = closing.start() if closing else len(page)
-            if token["end"] and (name == b"title" or b"ld+json" in token[0]):
-                kept += page[start:at], b"</%s>" % name
-        elif token["end"]:
-            kept.append(page[start:at])
-    return b"".join(kept)
 
 
 def _named_values(page: LexborHTMLParser) -> dict[str, str]:
