@@ -27,7 +27,7 @@ from daybook.diary.photo_store import PhotoStore
 from daybook.diary.photos import PhotoLimits, PhotoPreparer
 from daybook.diary.service import photos
 from daybook.diary.service.analyses import PhotoDesk
-from daybook.library.importer import Importer
+from daybook.library.imports.worker import Importer
 from daybook.library.pages.fetcher import PageFetcher
 from daybook.settings import Settings
 from daybook.web import health, problem

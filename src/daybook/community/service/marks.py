@@ -10,7 +10,7 @@ from daybook.community.errors import ArticleNotFound
 from daybook.community.schemas import ArticleVoteRead, DownloadRead
 from daybook.community.service.articles import NOT_FOUND
 from daybook.database.engine import Database
-from daybook.library.service.saving import NewContent, save_all
+from daybook.library.service.save_links import NewContent, save_all
 
 MAX_TAGNAME = 50
 

@@ -19,7 +19,7 @@ from daybook.library.models import Content, PostMetadata, VideoMetadata
 from daybook.library.projections import BOOKMARKS, CONTENT, CONTENT_AT, CONTENTS, CONTENTS_OF_TAG, FOUND
 from daybook.library.schemas import BulkCreate, BulkResult, BulkResults, ContentCreate, ContentUpdate
 from daybook.library.search import by_index, index_terms, parse, search_text
-from daybook.library.service.saving import NewContent, Saved, save_all
+from daybook.library.service.save_links import NewContent, Saved, save_all
 from daybook.library.urls import normalised
 from daybook.library.vocabulary import ContentType
 from daybook.tags import service as tags

@@ -20,9 +20,9 @@ from daybook.database.failures import FAILURES
 from daybook.errors import DaybookError, Unauthenticated
 from daybook.library.bookmark_files import Bookmark, Unreadable, read
 from daybook.library.errors import ImportUnreadable
-from daybook.library.service import import_jobs, imports
-from daybook.library.service.import_jobs import Batch, ImportJob, ImportLost
-from daybook.library.service.saving import NewContent
+from daybook.library.imports import jobs, service
+from daybook.library.imports.jobs import Batch, ImportJob, ImportLost
+from daybook.library.service.save_links import NewContent
 from daybook.library.vocabulary import ContentType
 
 logger = logging.getLogger(__name__)
@@ -74,12 +74,12 @@ class Importer:
     async def receive(
         self, caller: Caller, file: BinaryIO, *, filename: str | None, size: int, tag: str | None
     ) -> UUID:
-        """Store a file as `imports.receive` does, and begin with it as soon as can be.
+        """Store a file as `service.receive` does, and begin with it as soon as can be.
 
         One after another: a large file keeps a connection for a second, and the pool is for everybody.
         """
         async with self._receiving:
-            import_id = await imports.receive(self._database, caller, file, filename=filename, size=size, tag=tag)
+            import_id = await service.receive(self._database, caller, file, filename=filename, size=size, tag=tag)
         self._news.set()
         return import_id
 
@@ -100,13 +100,13 @@ class Importer:
 
     async def _claim(self) -> ImportJob | None:
         """Claim a job. When stopped meanwhile, give back what was claimed: its lease would keep it from all others."""
-        claim = asyncio.create_task(import_jobs.claim(self._database))
+        claim = asyncio.create_task(jobs.claim(self._database))
         try:
             return await asyncio.shield(claim)
         except asyncio.CancelledError:
             with suppress(DaybookError, *FAILURES):
                 if (job := await claim) is not None:
-                    await import_jobs.release(self._database, job)
+                    await jobs.release(self._database, job)
             raise
 
     async def _work(self, job: ImportJob) -> None:
@@ -118,10 +118,10 @@ class Importer:
         except (ImportLost, Unauthenticated):
             # Another worker has it, or it was forgotten, alone or with its owner. Or a commit whose answer was lost
             # has been carried out after all: then it is still ours, and goes on from where it stands.
-            await import_jobs.release(self._database, job)
+            await jobs.release(self._database, job)
         except asyncio.CancelledError:
             with suppress(DaybookError, *FAILURES):  # then its lease runs out
-                await import_jobs.release(self._database, job)
+                await jobs.release(self._database, job)
             raise
         except Exception:
             logger.exception("an import failed")
@@ -131,13 +131,13 @@ class Importer:
 
     async def _finish(self, job: ImportJob, error: str | None = None) -> None:
         with suppress(ImportLost):
-            await _patiently(partial(import_jobs.finish, self._database, job, error))
+            await _patiently(partial(jobs.finish, self._database, job, error))
 
     async def _import(self, job: ImportJob) -> None:
         if job.attempt > MOST_ATTEMPTS:
             raise ImportUnreadable(f"{MOST_ATTEMPTS} times this file could not be read to its end.")
         with tempfile.TemporaryFile() as file:
-            await _patiently(partial(import_jobs.load, self._database, job, file))
+            await _patiently(partial(jobs.load, self._database, job, file))
             entries = read(job.format, file)
             for start in range(0, job.read, SKIPPED):
                 await asyncio.to_thread(_pass_over, entries, min(SKIPPED, job.read - start))
@@ -149,7 +149,7 @@ class Importer:
                 )
 
     async def _save(self, job: ImportJob, batch: Batch) -> ImportJob:
-        return await _patiently(partial(import_jobs.save, self._database, job, batch, self._clock()))
+        return await _patiently(partial(jobs.save, self._database, job, batch, self._clock()))
 
 
 async def _patiently(work: Callable[[], Awaitable[Result]]) -> Result:
@@ -164,7 +164,7 @@ async def _patiently(work: Callable[[], Awaitable[Result]]) -> Result:
             return await work()
         except (DaybookError, *FAILURES) as error:
             tries += 1
-            if tries > 3 and not imports.passes(error):
+            if tries > 3 and not service.passes(error):
                 raise
         await asyncio.sleep(min(MOST_WAIT, 0.1 * 2 ** min(tries, 10)))
 

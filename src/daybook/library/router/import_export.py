@@ -14,9 +14,10 @@ from daybook.accounts.authentication import LibraryAccess, LibraryReader, Librar
 from daybook.errors import InvalidInput, TooLarge
 from daybook.library.bookmark_files import BookmarkFormat, writer_for
 from daybook.library.errors import ImportNotFound, ImportUnreadable
-from daybook.library.importer import Importer
+from daybook.library.imports import service
+from daybook.library.imports.export import export
+from daybook.library.imports.worker import Importer
 from daybook.library.schemas import ImportRead
-from daybook.library.service import exports, imports
 from daybook.tags.schemas import TagName
 from daybook.web.page import JSON, Cursor, Limit, Page, page_json
 from daybook.web.problem import problems
@@ -80,7 +81,7 @@ async def import_contents(
         import_id = await importer.receive(
             caller, file.file, filename=file.filename, size=file.size or 0, tag=_tag(form.get("tag"))
         )
-    body = await imports.read(database.reader, caller, import_id)
+    body = await service.read(database.reader, caller, import_id)
     return Response(body, 202, headers={"Location": f"/api/imports/{import_id}"}, media_type=JSON)
 
 
@@ -95,7 +96,7 @@ def _tag(sent: object) -> str | None:
 @router.get("/imports", response_model=Page[ImportRead], responses=problems(), openapi_extra=sql_budget(1))
 async def list_imports(access: LibraryAccess, limit: Limit = 50, cursor: Cursor | None = None) -> Response:
     """The caller's imports, the latest first."""
-    page = await imports.read_all(access.reader, access.caller, limit=limit, cursor=cursor)
+    page = await service.read_all(access.reader, access.caller, limit=limit, cursor=cursor)
     return Response(page_json(page), media_type=JSON)
 
 
@@ -104,12 +105,12 @@ async def list_imports(access: LibraryAccess, limit: Limit = 50, cursor: Cursor 
 )
 async def get_import(import_id: UUID, access: LibraryAccess) -> Response:
     """How far an import has come."""
-    return Response(await imports.read(access.reader, access.caller, import_id), media_type=JSON)
+    return Response(await service.read(access.reader, access.caller, import_id), media_type=JSON)
 
 
 async def _progress(import_id: UUID, caller: LibraryReader, database: TheDatabase) -> ImportRead:
     """What is followed, looked at before the answer begins: afterwards it could not be a 404 any more."""
-    return await imports.progress(database, caller, import_id)
+    return await service.progress(database, caller, import_id)
 
 
 @router.get("/imports/{import_id}/events", response_class=EventSourceResponse, responses=problems(ImportNotFound))
@@ -120,7 +121,7 @@ async def follow_import(
 
     The data of each is the import as `GET /api/imports/{import_id}` shows it.
     """
-    async for now in imports.follow(database, caller, seen):
+    async for now in service.follow(database, caller, seen):
         event = "progress" if now.finished_at is None else "done"
         yield ServerSentEvent(event=event, raw_data=now.model_dump_json(by_alias=True))
 
@@ -128,7 +129,7 @@ async def follow_import(
 @router.delete("/imports/{import_id}", status_code=204, responses=problems(ImportNotFound), openapi_extra=sql_budget(1))
 async def cancel_import(import_id: UUID, caller: LibraryWriter, session: WriteSession) -> None:
     """Forget an import, and stop it if it is not finished. What it has saved stays."""
-    await imports.cancel(session, caller, import_id)
+    await service.cancel(session, caller, import_id)
 
 
 @router.get(
@@ -149,7 +150,7 @@ async def export_contents(
 ) -> StreamingResponse:
     """The whole library as a file that can be imported again, here or elsewhere, the newest content first."""
     writer = writer_for(format)
-    pieces = exports.export(database, caller, writer)
+    pieces = export(database, caller, writer)
     first = await anext(pieces)  # what fails until here is still an answer of its own
     headers = {"Content-Disposition": f'attachment; filename="{writer.filename}"'}
     return StreamingResponse(_after(first, pieces), media_type=writer.media_type, headers=headers)

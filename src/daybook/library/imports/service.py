@@ -17,9 +17,9 @@ from daybook.database.engine import Database
 from daybook.database.failures import FAILURES, classify
 from daybook.database.projection import KeysetPage
 from daybook.errors import DaybookError, RateLimited, StorageFull, Unavailable
-from daybook.library import import_queries
 from daybook.library.bookmark_files import HEAD, detect
 from daybook.library.errors import ImportNotFound
+from daybook.library.imports import queries
 from daybook.library.projections import IMPORT, IMPORTS
 from daybook.library.schemas import ImportRead
 from daybook.library.vocabulary import ImportStatus
@@ -57,12 +57,12 @@ async def receive(
         "status": ImportStatus.WAITING,
     }
     async with database.write.begin() as session:
-        if await session.scalar(import_queries.insert_import(columns, MOST_OPEN)) is None:
+        if await session.scalar(queries.insert_import(columns, MOST_OPEN)) is None:
             raise RateLimited(f"{MOST_OPEN} of your files are being imported; wait for one of them.", retry_after=30)
         position = 0
         while data:
             chunk = {"import_id": import_id, "position": position, "data": data}
-            await session.execute(import_queries.INSERT_CHUNK, chunk)
+            await session.execute(queries.INSERT_CHUNK, chunk)
             data = await asyncio.to_thread(file.read, CHUNK)
             position += 1
     return import_id
@@ -90,7 +90,7 @@ async def read(reader: Reader, caller: Caller, import_id: UUID) -> bytes:
 
 async def progress(database: Database, caller: Caller, import_id: UUID) -> ImportRead:
     """Return how far one of the caller's imports has come; ImportNotFound."""
-    found = await database.run(import_queries.import_progress(caller.user_id, import_id))
+    found = await database.run(queries.import_progress(caller.user_id, import_id))
     if found is None:
         raise ImportNotFound(NOT_FOUND)
     return ImportRead.model_validate(found)
@@ -125,5 +125,5 @@ def passes(error: Exception) -> bool:
 
 async def cancel(session: AsyncSession, caller: Caller, import_id: UUID) -> None:
     """Forget an import, and stop it if it is not finished; what it has saved stays. ImportNotFound."""
-    if await session.scalar(import_queries.delete_import(caller.user_id, import_id)) is None:
+    if await session.scalar(queries.delete_import(caller.user_id, import_id)) is None:
         raise ImportNotFound(NOT_FOUND)

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from daybook.library.importer import BATCH
+from daybook.library.imports import service
+from daybook.library.imports.worker import BATCH
 from daybook.library.models import ImportChunk
-from daybook.library.service import imports
 from tests.fixtures.server import Person
 
 NETSCAPE = """<!DOCTYPE NETSCAPE-Bookmark-file-1>
@@ -141,7 +141,7 @@ async def test_a_file_that_ends_too_early_is_imported_up_to_there(mina: Person) 
 async def test_a_large_file_comes_in_pieces_and_goes_when_it_is_read(mina: Person, engine: AsyncEngine) -> None:
     long = [{"url": f"https://example.com/{n}", "title": "x", "body": f"{n}김" * 15_000} for n in range(40)]
     data = json.dumps(long, ensure_ascii=False)
-    assert len(data.encode()) > 2 * imports.CHUNK
+    assert len(data.encode()) > 2 * service.CHUNK
     assert (await import_file(mina, data))["created"] == 40
     assert {one["body"] for one in (await contents_of(mina)).values()} == {one["body"] for one in long}
     async with engine.connect() as connection:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.server import Person
-from tests.library.test_imports import import_file
+from tests.library.imports.test_service import import_file
 
 TRICKY: list[dict[str, Any]] = [
     {

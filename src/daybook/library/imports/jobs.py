@@ -12,9 +12,9 @@ from uuid import UUID
 
 from daybook.accounts.caller import Caller, Scope
 from daybook.database.engine import Database
-from daybook.library import import_queries
 from daybook.library.bookmark_files import BookmarkFormat
-from daybook.library.service.saving import NewContent, save_all
+from daybook.library.imports import queries
+from daybook.library.service.save_links import NewContent, save_all
 from daybook.library.vocabulary import ImportStatus
 
 LEASE = dt.timedelta(seconds=30)
@@ -58,7 +58,7 @@ class Batch:
 
 async def claim(database: Database) -> ImportJob | None:
     """Return the oldest import that waits, or whose worker is gone; None when there is none."""
-    found = await database.run(import_queries.claim_import(LEASE))
+    found = await database.run(queries.claim_import(LEASE))
     if found is None:
         return None
     return ImportJob(found.id, found.user_id, BookmarkFormat(found.format), found.tag, found.read, found.attempt)
@@ -68,7 +68,7 @@ async def load(database: Database, job: ImportJob, file: BinaryIO) -> None:
     """Write the import's file into `file`, and stand at its beginning."""
     file.seek(0)
     position = 0
-    while chunk := await database.run(import_queries.import_chunk(job.user_id, job.id, position)):
+    while chunk := await database.run(queries.import_chunk(job.user_id, job.id, position)):
         await asyncio.to_thread(file.write, chunk.data)
         position += 1
     file.seek(0)
@@ -90,9 +90,9 @@ async def save(database: Database, job: ImportJob, batch: Batch, now: dt.datetim
             "existing": len(batch.contents) - made,
             "unreadable": len(batch.problems),
         }
-        problems = batch.problems[: import_queries.MOST_PROBLEMS]
+        problems = batch.problems[: queries.MOST_PROBLEMS]
         advanced = await session.scalar(
-            import_queries.advance_import(
+            queries.advance_import(
                 job.user_id, job.id, job.attempt, read=job.read, counts=counts, problems=problems, lease=LEASE
             )
         )
@@ -104,10 +104,10 @@ async def save(database: Database, job: ImportJob, batch: Batch, now: dt.datetim
 async def finish(database: Database, job: ImportJob, error: str | None = None) -> None:
     """Say that an import is done, or why it failed, and let its file go; ImportLost."""
     status = ImportStatus.DONE if error is None else ImportStatus.FAILED
-    if await database.run(import_queries.finish_import(job.user_id, job.id, job.attempt, status, error)) is None:
+    if await database.run(queries.finish_import(job.user_id, job.id, job.attempt, status, error)) is None:
         raise ImportLost
 
 
 async def release(database: Database, job: ImportJob) -> None:
     """Let somebody else go on with an import, if it is still this worker's."""
-    await database.run(import_queries.release_import(job.user_id, job.id, job.attempt))
+    await database.run(queries.release_import(job.user_id, job.id, job.attempt))

@@ -19,15 +19,15 @@ from daybook.accounts.caller import Caller
 from daybook.accounts.models import User
 from daybook.database.engine import Database, open_database
 from daybook.errors import RateLimited
-from daybook.library.importer import BATCH, Importer
+from daybook.library.imports import jobs, service
+from daybook.library.imports.jobs import Batch, ImportLost
+from daybook.library.imports.worker import BATCH, Importer
 from daybook.library.models import Content, Import
-from daybook.library.service import import_jobs, imports
-from daybook.library.service.import_jobs import Batch, ImportLost
-from daybook.library.service.saving import NewContent
+from daybook.library.service.save_links import NewContent
 from daybook.library.vocabulary import ContentType, ImportStatus
 from tests.fixtures.database import alembic_config, fresh_database
 from tests.fixtures.server import settings_for
-from tests.library.test_imports import links
+from tests.library.imports.test_service import links
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ async def importer(database: Database) -> AsyncIterator[Importer]:
 
 
 async def receive(database: Database, caller: Caller, data: bytes) -> UUID:
-    return await imports.receive(database, caller, BytesIO(data), filename="x", size=len(data), tag=None)
+    return await service.receive(database, caller, BytesIO(data), filename="x", size=len(data), tag=None)
 
 
 async def reached(database: Database, import_id: UUID, *, read: int = 0, status: ImportStatus | None = None) -> Import:
@@ -139,30 +139,30 @@ async def test_a_worker_goes_on_when_its_connection_is_cut(database: Database, c
 
 async def test_who_has_lost_the_lease_writes_nothing(database: Database, caller: Caller) -> None:
     await receive(database, caller, links(3))
-    first = await import_jobs.claim(database)
+    first = await jobs.claim(database)
     assert first is not None
-    assert await import_jobs.claim(database) is None
+    assert await jobs.claim(database) is None
     await expire_lease(database)
-    second = await import_jobs.claim(database)
+    second = await jobs.claim(database)
     assert second is not None
     now = datetime.now(UTC)
     with pytest.raises(ImportLost):
-        await import_jobs.save(database, first, Batch([content(1)]), now)
+        await jobs.save(database, first, Batch([content(1)]), now)
     with pytest.raises(ImportLost):
-        await import_jobs.finish(database, first)
-    await import_jobs.release(database, first)
+        await jobs.finish(database, first)
+    await jobs.release(database, first)
     assert await urls(database) == []
-    moved = await import_jobs.save(database, second, Batch([content(2)]), now)
+    moved = await jobs.save(database, second, Batch([content(2)]), now)
     assert (moved.read, await urls(database)) == (1, ["https://example.com/2"])
 
 
 async def test_a_batch_whose_commit_was_not_heard_of_is_not_counted_twice(database: Database, caller: Caller) -> None:
     import_id = await receive(database, caller, links(3))
-    job = await import_jobs.claim(database)
+    job = await jobs.claim(database)
     assert job is not None
-    await import_jobs.save(database, job, Batch([content(1)]), datetime.now(UTC))
+    await jobs.save(database, job, Batch([content(1)]), datetime.now(UTC))
     with pytest.raises(ImportLost):
-        await import_jobs.save(database, job, Batch([content(1)]), datetime.now(UTC))
+        await jobs.save(database, job, Batch([content(1)]), datetime.now(UTC))
     assert (await reached(database, import_id)).read == 1
 
 
@@ -181,7 +181,7 @@ async def test_an_import_that_is_forgotten_stops(database: Database, caller: Cal
         async with saving_elsewhere(database, caller, f"https://example.com/{2 * BATCH}"):
             await reached(database, import_id, read=2 * BATCH)
             async with database.write.begin() as session:
-                await imports.cancel(session, caller, import_id)
+                await service.cancel(session, caller, import_id)
         other = await receive(database, caller, links(1))
         await asyncio.sleep(0)
     async with importer(database):
@@ -195,18 +195,18 @@ async def test_whenever_a_process_stops_another_can_go_on(database: Database, ca
         import_id = await receive(database, caller, links(1))
         async with importer(database):
             await asyncio.sleep(halfmilliseconds / 2_000)
-        job = await import_jobs.claim(database)
+        job = await jobs.claim(database)
         if job is None:
             await reached(database, import_id, status=ImportStatus.DONE)
         else:
             assert job.id == import_id
-            await import_jobs.finish(database, job, None)
+            await jobs.finish(database, job, None)
 
 
 async def test_a_file_that_kills_its_workers_is_given_up(database: Database, caller: Caller) -> None:
     import_id = await receive(database, caller, links(3))
     for _ in range(10):
-        assert await import_jobs.claim(database) is not None
+        assert await jobs.claim(database) is not None
         await expire_lease(database)
     async with importer(database):
         failed = await reached(database, import_id, status=ImportStatus.FAILED)
@@ -214,7 +214,7 @@ async def test_a_file_that_kills_its_workers_is_given_up(database: Database, cal
 
 
 async def test_one_person_has_only_so_many_files_waiting(database: Database, caller: Caller) -> None:
-    for _ in range(imports.MOST_OPEN):
+    for _ in range(service.MOST_OPEN):
         await receive(database, caller, links(1))
     with pytest.raises(RateLimited):
         await receive(database, caller, links(1))
