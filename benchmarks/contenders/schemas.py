@@ -8,7 +8,7 @@ from pydantic import AliasPath, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from daybook.diary.vocabulary import IngredientColor, MealType
-from daybook.library.vocabulary import ContentType
+from daybook.library.enums import ContentType
 
 
 class Body(BaseModel):

@@ -9,8 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from daybook.library.bookmark_files import HEAD, Bookmark, BookmarkFormat, Unreadable, detect, read, writer_for
+from daybook.library.enums import ContentType
 from daybook.library.errors import ImportUnreadable
-from daybook.library.vocabulary import ContentType
 
 FORMATS = list(BookmarkFormat)
 

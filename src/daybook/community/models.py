@@ -23,7 +23,7 @@ from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
 from daybook.accounts.models import User, owner
 from daybook.database.base import Base, BigIntId, CreatedAt, Timestamped, enum_column
-from daybook.library.vocabulary import ContentType
+from daybook.library.enums import ContentType
 
 HOT = "log(greatest(up_count + down_count, 1)) + extract(epoch FROM created_at AT TIME ZONE 'UTC') / 45000"
 """Ten times the votes and downloads weigh as much as 12.5 hours: the order changes only when somebody votes, never by

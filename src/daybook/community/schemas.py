@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from daybook.community.vocabulary import Opinion
-from daybook.library.vocabulary import ContentType
+from daybook.library.enums import ContentType
 from daybook.tags.names import tag_key
 from daybook.tags.schemas import TagName
 from daybook.web.schema import BigId, Line, Moment, Note, Schema

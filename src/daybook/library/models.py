@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 
 from daybook.accounts.models import owner
 from daybook.database.base import Base, BigIntId, CreatedAt, Timestamped, ValuesProxy, enum_column
-from daybook.library.vocabulary import ContentType, ImportStatus
+from daybook.library.enums import ContentType, ImportStatus
 from daybook.tags.models import Tag
 
 

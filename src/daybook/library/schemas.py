@@ -7,8 +7,8 @@ from uuid import UUID
 from pydantic import AfterValidator, AliasPath, Field, StringConstraints
 
 from daybook.errors import InvalidInput
+from daybook.library.enums import ContentType, ImportStatus
 from daybook.library.urls import normalised
-from daybook.library.vocabulary import ContentType, ImportStatus
 from daybook.tags.schemas import TagName, TagNames
 from daybook.web.schema import STORABLE, Moment, Note, Schema
 

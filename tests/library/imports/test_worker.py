@@ -19,12 +19,12 @@ from daybook.accounts.caller import Caller
 from daybook.accounts.models import User
 from daybook.database.engine import Database, open_database
 from daybook.errors import RateLimited
+from daybook.library.enums import ContentType, ImportStatus
 from daybook.library.imports import jobs, service
 from daybook.library.imports.jobs import Batch, ImportLost
 from daybook.library.imports.worker import BATCH, Importer
 from daybook.library.models import Content, Import
 from daybook.library.service.save_links import NewContent
-from daybook.library.vocabulary import ContentType, ImportStatus
 from tests.fixtures.database import alembic_config, fresh_database
 from tests.fixtures.server import settings_for
 from tests.library.imports.test_service import links

@@ -13,8 +13,8 @@ from datetime import UTC, date, datetime, timedelta
 import orjson
 
 from daybook.errors import InvalidInput
+from daybook.library.enums import ContentType
 from daybook.library.urls import LONGEST_URL, normalised, parse_url
-from daybook.library.vocabulary import ContentType
 
 TITLE_LIMIT = 500
 DESCRIPTION_LIMIT = 2_000

@@ -13,9 +13,9 @@ from uuid import UUID
 from daybook.accounts.caller import Caller, Scope
 from daybook.database.engine import Database
 from daybook.library.bookmark_files import BookmarkFormat
+from daybook.library.enums import ImportStatus
 from daybook.library.imports import queries
 from daybook.library.service.save_links import NewContent, save_all
-from daybook.library.vocabulary import ImportStatus
 
 LEASE = dt.timedelta(seconds=30)
 """How long a worker that shows no progress keeps its import: it is dead, or as good as that."""

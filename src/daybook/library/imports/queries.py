@@ -22,9 +22,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import ReturningDelete, ReturningInsert, ReturningUpdate
 
+from daybook.library.enums import ImportStatus
 from daybook.library.models import Import, ImportChunk
 from daybook.library.schemas import ImportRead
-from daybook.library.vocabulary import ImportStatus
 
 MOST_PROBLEMS = 20
 """How many of the unreadable entries say what was wrong with them."""

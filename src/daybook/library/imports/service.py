@@ -18,11 +18,11 @@ from daybook.database.failures import FAILURES, classify
 from daybook.database.projection import KeysetPage
 from daybook.errors import DaybookError, RateLimited, StorageFull, Unavailable
 from daybook.library.bookmark_files import HEAD, detect
+from daybook.library.enums import ImportStatus
 from daybook.library.errors import ImportNotFound
 from daybook.library.imports import queries
 from daybook.library.projections import IMPORT, IMPORTS
 from daybook.library.schemas import ImportRead
-from daybook.library.vocabulary import ImportStatus
 from daybook.web.page import decode_cursor
 
 ID_KEY = TypeAdapter(tuple[UUID])

@@ -19,11 +19,11 @@ from daybook.database.engine import Database
 from daybook.database.failures import FAILURES
 from daybook.errors import DaybookError, Unauthenticated
 from daybook.library.bookmark_files import Bookmark, Unreadable, read
+from daybook.library.enums import ContentType
 from daybook.library.errors import ImportUnreadable
 from daybook.library.imports import jobs, service
 from daybook.library.imports.jobs import Batch, ImportJob, ImportLost
 from daybook.library.service.save_links import NewContent
-from daybook.library.vocabulary import ContentType
 
 logger = logging.getLogger(__name__)
 

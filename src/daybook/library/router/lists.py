@@ -6,9 +6,9 @@ from fastapi import APIRouter, Query, Request, Response
 
 from daybook.accounts.authentication import LibraryAccess
 from daybook.errors import NotFound
+from daybook.library.enums import ContentType
 from daybook.library.schemas import ContentRead
 from daybook.library.service import contents
-from daybook.library.vocabulary import ContentType
 from daybook.tags.errors import TagNotFound
 from daybook.tags.schemas import TagName
 from daybook.tags.service import require_own

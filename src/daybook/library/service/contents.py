@@ -14,6 +14,7 @@ from daybook.database.driver import Reader
 from daybook.database.engine import Database
 from daybook.database.projection import KeysetPage
 from daybook.library import queries
+from daybook.library.enums import ContentType
 from daybook.library.errors import ContentNotFound, URLTaken
 from daybook.library.models import Content, PostMetadata, VideoMetadata
 from daybook.library.projections import BOOKMARKS, CONTENT, CONTENT_AT, CONTENTS, CONTENTS_OF_TAG, FOUND
@@ -21,7 +22,6 @@ from daybook.library.schemas import BulkCreate, BulkResult, BulkResults, Content
 from daybook.library.search import by_index, index_terms, parse, search_text
 from daybook.library.service.save_links import NewContent, Saved, save_all
 from daybook.library.urls import normalised
-from daybook.library.vocabulary import ContentType
 from daybook.tags import service as tags
 from daybook.tags.errors import TagNotFound
 from daybook.tags.models import ContentTag

@@ -11,9 +11,9 @@ from daybook.accounts.caller import Caller
 from daybook.accounts.service.people import me
 from daybook.errors import Unavailable
 from daybook.library import queries
+from daybook.library.enums import ContentType
 from daybook.library.search import index_terms, search_text
 from daybook.library.urls import normalised
-from daybook.library.vocabulary import ContentType
 from daybook.tags import service as tags
 from daybook.tags.models import ContentTag
 from daybook.tags.names import tag_key
