@@ -137,7 +137,7 @@ def content_for_update(user_id: int, content_id: int) -> Select[Content]:
     )
 
 
-def mark(user_id: int, content_id: int, *, bookmark: bool) -> ReturningUpdate[int]:
+def set_bookmark(user_id: int, content_id: int, *, bookmark: bool) -> ReturningUpdate[int]:
     """Set or clear a bookmark; the content's id, or no row. What is so already is left as it is."""
     return (
         update(Content)

@@ -54,7 +54,7 @@ _AROUND_WORDS = "\"'`“”‘’«»()[]{}<>「」『』《》〈〉【】,.;:!
 
 def search_text(title: str, description: str | None, note: str | None) -> str:
     """Return what LIKE looks through: the fields, folded, one a line."""
-    return "\n".join(_mark(" ".join(tag_key(field).split())) for field in (title, description, note) if field)
+    return "\n".join(_split_words(" ".join(tag_key(field).split())) for field in (title, description, note) if field)
 
 
 def index_terms(user_id: int, text: str) -> list[str]:
@@ -65,7 +65,7 @@ def index_terms(user_id: int, text: str) -> list[str]:
     return [f"{user_id}:{term}" for term in dict.fromkeys(_terms(text))]
 
 
-def _mark(folded: str) -> str:
+def _split_words(folded: str) -> str:
     """Put a space before each a-z word, also where punctuation or Hangul precedes: LIKE finds beginnings by it."""
     return _ASCII_WORD.sub(r" \1", folded)
 
@@ -120,7 +120,7 @@ def parse(user_id: int, q: str) -> Query | None:
             errors=[{"loc": ["query", "q"], "message": f"at most {MAX_LENGTH} characters"}],
         )
     stripped = (word.strip(_AROUND_WORDS).lstrip("#") for word in tag_key(q).split())
-    words = dict.fromkeys(_mark(_without_particle(word)) for word in stripped if word)
+    words = dict.fromkeys(_split_words(_without_particle(word)) for word in stripped if word)
     if not words:
         return None
     return Query(user_id, [Word(_pattern(word), index_terms(user_id, word)) for word in list(words)[:MAX_WORDS]])

@@ -111,7 +111,7 @@ async def delete_content(content_id: BigId, caller: LibraryWriter, session: Writ
 @router.put("/{content_id}/bookmark", status_code=204, responses=problems(ContentNotFound), openapi_extra=sql_budget(1))
 async def bookmark_content(content_id: BigId, caller: LibraryWriter, session: WriteSession) -> None:
     """Bookmark a content."""
-    await contents.mark(session, caller, content_id, bookmark=True)
+    await contents.set_bookmark(session, caller, content_id, bookmark=True)
 
 
 @router.delete(
@@ -119,4 +119,4 @@ async def bookmark_content(content_id: BigId, caller: LibraryWriter, session: Wr
 )
 async def remove_bookmark(content_id: BigId, caller: LibraryWriter, session: WriteSession) -> None:
     """Take the bookmark away; the content stays."""
-    await contents.mark(session, caller, content_id, bookmark=False)
+    await contents.set_bookmark(session, caller, content_id, bookmark=False)

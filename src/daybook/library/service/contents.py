@@ -181,9 +181,9 @@ def _set_body(content: Content, body: str | None) -> None:
         content.post_metadata.body = body
 
 
-async def mark(session: AsyncSession, caller: Caller, content_id: int, *, bookmark: bool) -> None:
+async def set_bookmark(session: AsyncSession, caller: Caller, content_id: int, *, bookmark: bool) -> None:
     """Set or clear a bookmark; ContentNotFound."""
-    if await session.scalar(queries.mark(caller.user_id, content_id, bookmark=bookmark)) is None:
+    if await session.scalar(queries.set_bookmark(caller.user_id, content_id, bookmark=bookmark)) is None:
         raise ContentNotFound(NOT_FOUND)
 
 
