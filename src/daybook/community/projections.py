@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from pydantic import AliasPath, Field, create_model
 from sqlalchemy import BigInteger, ColumnElement, Double, SQLColumnExpression, Text, bindparam, select
 
+from daybook.community.enums import Feed
 from daybook.community.models import Article, ArticleTopic, Comment
 from daybook.community.schemas import ArticleRead, ArticleSummary, CommentRead
-from daybook.community.vocabulary import Feed
 from daybook.database.projection import Projection
 from daybook.web.schema import Schema
 

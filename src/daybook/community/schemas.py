@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from daybook.community.vocabulary import Opinion
+from daybook.community.enums import Opinion
 from daybook.library.enums import ContentType
 from daybook.tags.names import tag_key
 from daybook.tags.schemas import TagName

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from daybook.accounts.authentication import CommunityAccess, CommunityReader, CommunityWriter, LibraryWriter
+from daybook.community.enums import Feed, TopicOrder
 from daybook.community.errors import ArticleNotFound, NothingToPublish, TooMuchToPublish
 from daybook.community.schemas import (
     ArticleCreate,
@@ -16,8 +17,7 @@ from daybook.community.schemas import (
     DownloadRequest,
     TopicRead,
 )
-from daybook.community.service import articles, feeds, marks
-from daybook.community.vocabulary import Feed, TopicOrder
+from daybook.community.service import articles, downloads, feeds, votes
 from daybook.library.errors import ContentNotFound
 from daybook.tags.errors import TagNotFound
 from daybook.tags.schemas import TagName
@@ -114,7 +114,7 @@ async def delete_article(article_id: BigId, caller: CommunityWriter, session: Wr
 )
 async def vote_for_article(article_id: BigId, caller: CommunityWriter, database: TheDatabase) -> ArticleVoteRead:
     """Vote for an article; once more is the same."""
-    return await marks.vote(database, caller, article_id)
+    return await votes.vote_for_article(database, caller, article_id)
 
 
 @router.delete(
@@ -125,7 +125,7 @@ async def vote_for_article(article_id: BigId, caller: CommunityWriter, database:
 )
 async def withdraw_article_vote(article_id: BigId, caller: CommunityWriter, database: TheDatabase) -> ArticleVoteRead:
     """Take the caller's vote back; once more is the same."""
-    return await marks.withdraw_vote(database, caller, article_id)
+    return await votes.withdraw_article_vote(database, caller, article_id)
 
 
 @router.post(
@@ -138,4 +138,4 @@ async def download_article(
     article_id: BigId, wanted: DownloadRequest, caller: LibraryWriter, database: TheDatabase, now: Now
 ) -> DownloadRead:
     """Copy an article's links into the caller's library, under a tag; once more adds what is not there."""
-    return await marks.download(database, caller, article_id, wanted.tagname, now)
+    return await downloads.download(database, caller, article_id, wanted.tagname, now)

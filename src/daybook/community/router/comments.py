@@ -5,7 +5,7 @@ from fastapi import APIRouter, Response
 from daybook.accounts.authentication import CommunityAccess, CommunityWriter
 from daybook.community.errors import ArticleNotFound, CommentNotFound
 from daybook.community.schemas import CommentCreate, CommentRead, CommentUpdate, CommentVoteCreate, CommentVoteRead
-from daybook.community.service import comments
+from daybook.community.service import comments, votes
 from daybook.web.page import JSON, Cursor, Limit, Page, page_json
 from daybook.web.problem import problems
 from daybook.web.schema import BigId
@@ -75,7 +75,7 @@ async def vote_on_comment(
     comment_id: BigId, wanted: CommentVoteCreate, caller: CommunityWriter, database: TheDatabase
 ) -> CommentVoteRead:
     """Vote for or against a comment; the other value changes sides, the same is the same."""
-    return await comments.vote(database, caller, comment_id, wanted.value)
+    return await votes.vote_on_comment(database, caller, comment_id, wanted.value)
 
 
 @router.delete(
@@ -86,4 +86,4 @@ async def vote_on_comment(
 )
 async def withdraw_comment_vote(comment_id: BigId, caller: CommunityWriter, database: TheDatabase) -> CommentVoteRead:
     """Take the caller's vote back; once more is the same."""
-    return await comments.withdraw_vote(database, caller, comment_id)
+    return await votes.withdraw_comment_vote(database, caller, comment_id)

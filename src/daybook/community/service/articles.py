@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from daybook.accounts.caller import Caller
-from daybook.community import queries
+from daybook.community.enums import TopicOrder
 from daybook.community.errors import ArticleNotFound, NothingToPublish, TooMuchToPublish
 from daybook.community.models import ArticleTopic
 from daybook.community.projections import ARTICLE
+from daybook.community.queries import articles as queries
 from daybook.community.schemas import MAX_ITEMS, ArticleCreate, ArticleUpdate, TopicRead
-from daybook.community.vocabulary import TopicOrder
 from daybook.database.driver import Reader
 from daybook.database.engine import Database
 from daybook.library.errors import ContentNotFound
@@ -88,7 +88,7 @@ async def read_topics(database: Database, order: TopicOrder, limit: int) -> list
 async def change(database: Database, caller: Caller, article_id: int, wanted: ArticleUpdate) -> None:
     """Change one of the caller's articles; ArticleNotFound."""
     async with database.write.begin() as session:
-        article = await session.scalar(queries.article_for_update(caller.user_id, article_id))
+        article = await session.scalar(queries.for_update(caller.user_id, article_id))
         if article is None:
             raise ArticleNotFound(NOT_YOURS)
         for column, value in wanted.model_dump(exclude_unset=True).items():
@@ -99,5 +99,5 @@ async def change(database: Database, caller: Caller, article_id: int, wanted: Ar
 
 async def delete(session: AsyncSession, caller: Caller, article_id: int) -> None:
     """Delete one of the caller's articles; what others have downloaded stays theirs; ArticleNotFound."""
-    if await session.scalar(queries.delete_article(caller.user_id, article_id)) is None:
+    if await session.scalar(queries.delete_own(caller.user_id, article_id)) is None:
         raise ArticleNotFound(NOT_YOURS)

@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import Field, FiniteFloat, TypeAdapter
 
+from daybook.community.enums import Feed
 from daybook.community.projections import FEEDS, SHUFFLED, FeedProjections
-from daybook.community.vocabulary import Feed
 from daybook.database.driver import Reader
 from daybook.database.projection import KeysetPage, Projection
 from daybook.errors import InvalidInput

@@ -1,4 +1,4 @@
-"""The closed sets of words that the community uses."""
+"""The enumerations of the community."""
 
 from enum import StrEnum
 
