@@ -32,7 +32,7 @@ def checkout(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("module", "line"),
     [
-        ("accounts/service/people.py", "import fastapi"),
+        ("accounts/service/users.py", "import fastapi"),
         ("database/engine.py", "import daybook.accounts.models"),
         ("accounts/models.py", "import daybook.diary.models"),
         ("diary/queries.py", "import daybook.diary.service.food"),

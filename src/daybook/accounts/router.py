@@ -36,7 +36,7 @@ from daybook.accounts.schemas import (
     UserRead,
     UserUpdate,
 )
-from daybook.accounts.service import api_tokens, people, sign_in
+from daybook.accounts.service import api_tokens, sign_in, users
 from daybook.web.problem import problems
 from daybook.web.schema import BigId
 from daybook.web.session import Now, ReadSession, TheDatabase, WriteSession, sql_budget
@@ -58,7 +58,7 @@ Device = Annotated[sign_in.Device, Depends(_device)]
 )
 async def register(new: UserCreate, database: TheDatabase, auth: Authentication, now: Now) -> User:
     """Make an account."""
-    return await people.register(database, auth.passwords, new, now)
+    return await users.register(database, auth.passwords, new, now)
 
 
 @public.post(
@@ -116,7 +116,7 @@ async def log_out(caller: AccountWriter, session: WriteSession, now: Now, sent: 
 @router.get("/me", response_model=UserRead, responses=problems(), openapi_extra=sql_budget(1))
 async def get_me(caller: AccountReader, session: ReadSession) -> User:
     """The caller's account."""
-    return await people.me(session, caller)
+    return await users.get(session, caller)
 
 
 @router.patch(
@@ -126,13 +126,13 @@ async def change_me(
     wanted: UserUpdate, caller: AccountWriter, database: TheDatabase, auth: Authentication, now: Now
 ) -> User:
     """Change the fields that are sent. A new password ends every other session."""
-    return await people.change_me(database, auth.passwords, caller, wanted, now)
+    return await users.update(database, auth.passwords, caller, wanted, now)
 
 
 @router.delete("/me", status_code=204, responses=problems(), openapi_extra=sql_budget(2))
 async def delete_me(caller: AccountWriter, session: WriteSession) -> None:
     """Delete the account and everything that it owns. There is no way back."""
-    await people.delete_me(session, caller)
+    await users.delete(session, caller)
 
 
 @router.get("/me/sessions", responses=problems(), openapi_extra=sql_budget(1))

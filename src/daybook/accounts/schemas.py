@@ -76,7 +76,7 @@ class UserUpdate(Schema):
             raise ValueError("currentPassword is needed to change email or password")
         return self
 
-    def changes(self) -> dict[str, Any]:
+    def columns(self) -> dict[str, Any]:
         """Return the columns to set, but for the password."""
         return self.model_dump(exclude_unset=True, exclude={"password", "current_password"})
 

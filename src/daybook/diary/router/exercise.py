@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from daybook.accounts.authentication import DiaryAccess, DiaryWriter
 from daybook.accounts.idempotency import KeyReused, OncePerKey, RequestInFlight
-from daybook.accounts.service.people import require_own_key
+from daybook.accounts.service.users import require_own_key
 from daybook.database.compiled import Runner
 from daybook.diary.errors import LogIdTaken, LogNotFound
 from daybook.diary.models import ExerciseLog

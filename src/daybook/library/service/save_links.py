@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from daybook.accounts.caller import Caller
-from daybook.accounts.service.people import me
+from daybook.accounts.service import users
 from daybook.errors import Unavailable
 from daybook.library import queries
 from daybook.library.enums import ContentType
@@ -95,7 +95,7 @@ async def _existing(session: AsyncSession, caller: Caller, url_keys: Sequence[st
     found = await session.execute(queries.contents_by_url(caller.user_id, url_keys))
     existing = {key: Saved(content_id, created=False) for content_id, key in found}
     if len(existing) < len(url_keys):
-        await me(session, caller)
+        await users.get(session, caller)
         raise Unavailable("Some of these links have just been deleted; try again.", retry_after=1)
     return existing
 

@@ -30,7 +30,7 @@ async def register(database: Database, passwords: Passwords, new: UserCreate, no
         return user
 
 
-async def me(session: AsyncSession, caller: Caller) -> User:
+async def get(session: AsyncSession, caller: Caller) -> User:
     """Return the caller's account; Unauthenticated when it has been deleted."""
     user = await session.scalar(queries.user(caller.user_id))
     if user is None:
@@ -38,27 +38,25 @@ async def me(session: AsyncSession, caller: Caller) -> User:
     return user
 
 
-async def change_me(
-    database: Database, passwords: Passwords, caller: Caller, wanted: UserUpdate, now: datetime
-) -> User:
+async def update(database: Database, passwords: Passwords, caller: Caller, changes: UserUpdate, now: datetime) -> User:
     """Return the changed account. A new password signs every other session out.
 
     WrongCredentials when the current password is not right, AccountExists when the new email is taken.
     """
     password_hash = None
-    if wanted.current_password is not None:
+    if changes.current_password is not None:
         async with database.read() as session:
-            user = await me(session, caller)
-        good, _ = await passwords.verify(wanted.current_password, user.password_hash)
+            user = await get(session, caller)
+        good, _ = await passwords.verify(changes.current_password, user.password_hash)
         if not good:
             raise WrongCredentials("The current password is not right.")
-        if wanted.password:
-            password_hash = await passwords.hash(wanted.password)
+        if changes.password:
+            password_hash = await passwords.hash(changes.password)
     async with database.write.begin() as session:
-        user = await me(session, caller)
-        if wanted.timezone:
-            await session.execute(queries.known_timezone(wanted.timezone, now))
-        for column, value in wanted.changes().items():
+        user = await get(session, caller)
+        if changes.timezone:
+            await session.execute(queries.known_timezone(changes.timezone, now))
+        for column, value in changes.columns().items():
             setattr(user, column, value)
         if password_hash:
             user.password_hash = password_hash
@@ -71,9 +69,9 @@ async def change_me(
         return user
 
 
-async def delete_me(session: AsyncSession, caller: Caller) -> None:
+async def delete(session: AsyncSession, caller: Caller) -> None:
     """Delete the account and, through its foreign keys, all that it owns."""
-    await session.delete(await me(session, caller))
+    await session.delete(await get(session, caller))
 
 
 async def require_own_key(database: Database, caller: Caller, user_key: str) -> None:
