@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AliasPath, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from daybook.diary.vocabulary import IngredientColor, MealType
+from daybook.diary.enums import IngredientColor, MealType
 from daybook.library.enums import ContentType
 
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from daybook.diary.enums import IngredientColor
 from daybook.diary.errors import NothingRecognised
 from daybook.diary.offline_analysis import OfflineAnalyzer
 from daybook.diary.photos import PhotoPreparer
-from daybook.diary.vocabulary import IngredientColor
 from tests.fixtures.pictures import jpeg
 
 COFFEE = Path(__file__).parents[2] / "docs/images/coffee.jpg"

@@ -5,8 +5,8 @@ from typing import Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
+from daybook.diary.enums import MealType
 from daybook.diary.schemas import Calories, ExerciseType, Ingredients, Kilometres, Minutes
-from daybook.diary.vocabulary import MealType
 from daybook.web.schema import Day
 
 Findings_co = TypeVar("Findings_co", covariant=True)

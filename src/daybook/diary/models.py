@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 
 from daybook.accounts.models import User, owner
 from daybook.database.base import Base, CreatedAt, Timestamped, ValuesProxy, enum_column
-from daybook.diary.vocabulary import AnalysisKind, AnalysisStatus, IngredientColor, MealType
+from daybook.diary.enums import AnalysisKind, AnalysisStatus, IngredientColor, MealType
 from daybook.tags.models import Tag
 
 

@@ -4,10 +4,10 @@ import asyncio
 import colorsys
 import io
 
+from daybook.diary.enums import IngredientColor
 from daybook.diary.errors import NothingRecognised
 from daybook.diary.findings import ExerciseFindings, FoodFindings, ModelAnswer, Usage
 from daybook.diary.schemas import Ingredient
-from daybook.diary.vocabulary import IngredientColor
 
 NAMES = {
     IngredientColor.GREEN: "something green, perhaps vegetables",

@@ -16,9 +16,9 @@ import httpx2
 import orjson
 from pydantic import BaseModel, Field, ValidationError, WithJsonSchema
 
+from daybook.diary.enums import IngredientColor, MealType
 from daybook.diary.errors import ModelRefused, ModelTimeout, ModelUnavailable, NothingRecognised
 from daybook.diary.findings import ExerciseFindings, FoodFindings, ModelAnswer, Usage
-from daybook.diary.vocabulary import IngredientColor, MealType
 from daybook.errors import DaybookError
 
 if TYPE_CHECKING:

@@ -34,8 +34,8 @@ from sqlalchemy.sql.dml import ReturningDelete, ReturningInsert, ReturningUpdate
 from daybook.accounts.models import User
 from daybook.accounts.queries import local_day
 from daybook.database.compiled import CompiledStatement
+from daybook.diary.enums import AnalysisKind, AnalysisStatus
 from daybook.diary.models import Analysis, AnalysisBudget, ExerciseLog, FoodIngredient, FoodLog, Photo
-from daybook.diary.vocabulary import AnalysisKind, AnalysisStatus
 from daybook.tags.models import FoodLogTag
 from daybook.tags.queries import ensured_tags
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import UUID7, AliasPath, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from daybook.diary.vocabulary import AnalysisKind, AnalysisStatus, IngredientColor, MealType
+from daybook.diary.enums import AnalysisKind, AnalysisStatus, IngredientColor, MealType
 from daybook.tags.schemas import TagNames
 from daybook.web.schema import STORABLE, BigId, Day, Moment, Note, Schema, Text
 

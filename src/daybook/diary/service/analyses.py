@@ -16,6 +16,7 @@ from daybook.database.driver import Reader
 from daybook.database.engine import Database
 from daybook.database.projection import KeysetPage
 from daybook.diary import queries
+from daybook.diary.enums import AnalysisKind, AnalysisStatus
 from daybook.diary.errors import AnalysisBudgetUsedUp
 from daybook.diary.findings import ExerciseFindings, FoodFindings, ModelAnswer, PhotoAnalyzer
 from daybook.diary.photo_store import PhotoStore
@@ -23,7 +24,6 @@ from daybook.diary.photos import PhotoPreparer, PreparedPhoto
 from daybook.diary.projections import ANALYSES
 from daybook.diary.schemas import ExerciseAnalysis, FoodAnalysis
 from daybook.diary.service import photos
-from daybook.diary.vocabulary import AnalysisKind, AnalysisStatus
 from daybook.errors import DaybookError, Unauthenticated
 from daybook.web.page import decode_cursor
 

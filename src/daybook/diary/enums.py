@@ -1,4 +1,4 @@
-"""The closed sets of words that a diary uses, in the database and on the wire alike."""
+"""The enumerations of a diary, the same in the database and on the wire."""
 
 from enum import StrEnum
 
