@@ -20,9 +20,9 @@ from daybook.accounts.service.sign_in import Authenticator
 from daybook.accounts.tokens import AccessTokens, RefreshTokens
 from daybook.api import mount
 from daybook.database.engine import Database, open_database
-from daybook.diary.findings import PhotoAnalyzer
-from daybook.diary.offline_analysis import OfflineAnalyzer
-from daybook.diary.photo_analysis import GeminiAnalyzer
+from daybook.diary.analyzers.analyzer import PhotoAnalyzer
+from daybook.diary.analyzers.gemini import GeminiAnalyzer
+from daybook.diary.analyzers.offline import OfflineAnalyzer
 from daybook.diary.photo_store import PhotoStore
 from daybook.diary.photos import PhotoLimits, PhotoPreparer
 from daybook.diary.service import photos

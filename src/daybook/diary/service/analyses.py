@@ -16,9 +16,9 @@ from daybook.database.driver import Reader
 from daybook.database.engine import Database
 from daybook.database.projection import KeysetPage
 from daybook.diary import queries
+from daybook.diary.analyzers.analyzer import ExerciseFindings, FoodFindings, ModelAnswer, PhotoAnalyzer
 from daybook.diary.enums import AnalysisKind, AnalysisStatus
 from daybook.diary.errors import AnalysisBudgetUsedUp
-from daybook.diary.findings import ExerciseFindings, FoodFindings, ModelAnswer, PhotoAnalyzer
 from daybook.diary.photo_store import PhotoStore
 from daybook.diary.photos import PhotoPreparer, PreparedPhoto
 from daybook.diary.projections import ANALYSES

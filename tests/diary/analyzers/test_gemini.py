@@ -16,10 +16,10 @@ from typing import Any
 import httpx2
 import pytest
 
+from daybook.diary.analyzers.analyzer import Usage
+from daybook.diary.analyzers.gemini import GeminiAnalyzer
 from daybook.diary.enums import IngredientColor, MealType
 from daybook.diary.errors import ModelRefused, ModelTimeout, ModelUnavailable, NothingRecognised
-from daybook.diary.findings import Usage
-from daybook.diary.photo_analysis import GeminiAnalyzer
 from daybook.errors import DaybookError
 from tests.fixtures.gemini import EXERCISE, FOOD, Gemini, Reply, fails, finds, says
 from tests.fixtures.pictures import jpeg

@@ -4,9 +4,9 @@ import asyncio
 import colorsys
 import io
 
+from daybook.diary.analyzers.analyzer import ExerciseFindings, FoodFindings, ModelAnswer, Usage
 from daybook.diary.enums import IngredientColor
 from daybook.diary.errors import NothingRecognised
-from daybook.diary.findings import ExerciseFindings, FoodFindings, ModelAnswer, Usage
 from daybook.diary.schemas import Ingredient
 
 NAMES = {

@@ -1,24 +1,20 @@
 """Asking Gemini. The only module that knows google-genai, which is imported when the first photo is looked at."""
 
 import asyncio
-import datetime as dt
 import gc
-import json
 import logging
 import math
 import random
-from enum import StrEnum
 from functools import cached_property
 from hashlib import sha256
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import orjson
-from pydantic import BaseModel, Field, ValidationError, WithJsonSchema
 
-from daybook.diary.enums import IngredientColor, MealType
-from daybook.diary.errors import ModelRefused, ModelTimeout, ModelUnavailable, NothingRecognised
-from daybook.diary.findings import ExerciseFindings, FoodFindings, ModelAnswer, Usage
+from daybook.diary.analyzers.analyzer import ExerciseFindings, FoodFindings, ModelAnswer
+from daybook.diary.analyzers.gemini_answer import ExerciseAnswer, FoodAnswer, exercise_findings, food_findings
+from daybook.diary.errors import ModelRefused, ModelTimeout, ModelUnavailable
 from daybook.errors import DaybookError
 
 if TYPE_CHECKING:
@@ -26,9 +22,6 @@ if TYPE_CHECKING:
     from google.genai.types import GenerateContentResponse
 
 logger = logging.getLogger(__name__)
-
-Found = TypeVar("Found", bound=BaseModel)
-Word = TypeVar("Word", bound=StrEnum)
 
 GEMINI_URL = "https://generativelanguage.googleapis.com"
 
@@ -54,44 +47,6 @@ USUAL_WAIT = 10
 """Seconds after which a client may ask again where the model does not say."""
 LONGEST_WAIT = 3600
 """Seconds; the model asking for more is taken for a slip."""
-MOST_INGREDIENTS = 100
-LONGEST_NAME = 100
-JOINERS = "\u200c\u200d"
-"""Not printable, but Persian and Indian words are spelt with them."""
-MOST_TOKENS = 2**31 - 1
-
-
-# What the model is asked to fill in. Its fields are all required, so that "unknown" is said and never forgotten, and
-# stand in the order in which they are best thought of: Gemini writes them in that order. Only keywords that
-# responseJsonSchema documents are used (no default, nothing beside a $ref).
-
-
-def _one_of(vocabulary: type[StrEnum]) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "enum": [word.value for word in vocabulary]})
-
-
-class _SeenIngredient(BaseModel):
-    name: str
-    color: Annotated[IngredientColor, _one_of(IngredientColor)]
-    grams: float | None
-    calories: float | None = Field(description="kcal")
-
-
-class _SeenFood(BaseModel):
-    is_food: bool
-    ingredients: list[_SeenIngredient]
-    estimated_calories: float | None = Field(description="kcal")
-    meal_type: Annotated[MealType, _one_of(MealType)] | None
-    is_healthy: bool
-
-
-class _SeenExercise(BaseModel):
-    is_exercise: bool
-    exercise_type: str
-    duration: float | None = Field(description="minutes")
-    calories: float | None = Field(description="kcal")
-    distance: float | None = Field(description="km")
-    date: str | None = Field(description="YYYY-MM-DD, if it can be read")
 
 
 class GeminiAnalyzer:
@@ -115,50 +70,25 @@ class GeminiAnalyzer:
 
     @cached_property
     def prompt_version(self) -> str:
-        """A hash of all that the model is told beside the photo, so that no change of it is forgotten here."""
-        told = [FOOD_PROMPT, self._food_schema, EXERCISE_PROMPT, self._exercise_schema]
-        return sha256(orjson.dumps(told)).hexdigest()[:12]
+        """A hash of all that the model gets beside the photo, so that every change of it is a new version."""
+        prompts = [FOOD_PROMPT, self._food_schema, EXERCISE_PROMPT, self._exercise_schema]
+        return sha256(orjson.dumps(prompts)).hexdigest()[:12]
 
     @cached_property
     def _food_schema(self) -> dict[str, Any]:
-        return _SeenFood.model_json_schema()
+        return FoodAnswer.model_json_schema()
 
     @cached_property
     def _exercise_schema(self) -> dict[str, Any]:
-        return _SeenExercise.model_json_schema()
+        return ExerciseAnswer.model_json_schema()
 
     async def food(self, photo: bytes) -> ModelAnswer[FoodFindings]:
-        """Return what is on the plate. What the model says is mended only where that adds nothing to it."""
-        answer, usage = await self._ask(FOOD_PROMPT, self._food_schema, photo)
-        if answer.get("is_food") is False:
-            raise NothingRecognised("The model sees nothing to eat or drink in this photo.")
-        found = _findings(
-            FoodFindings,
-            seen=answer.get("is_food"),
-            is_healthy=answer.get("is_healthy"),
-            ingredients=_ingredients(answer.get("ingredients")),
-            estimated_calories=_whole(answer.get("estimated_calories"), 100_000),
-            meal_type=_word(MealType, answer.get("meal_type")),
-        )
-        if not found.ingredients:
-            raise NothingRecognised("The model sees a meal in this photo, but none of its ingredients.")
-        return ModelAnswer(found, usage)
+        """Return what is on the plate."""
+        return food_findings(await self._ask(FOOD_PROMPT, self._food_schema, photo))
 
     async def exercise(self, photo: bytes) -> ModelAnswer[ExerciseFindings]:
         """Return which exercise it is, with what can be read in the picture."""
-        answer, usage = await self._ask(EXERCISE_PROMPT, self._exercise_schema, photo)
-        if answer.get("is_exercise") is False:
-            raise NothingRecognised("The model sees no exercise in this photo.")
-        found = _findings(
-            ExerciseFindings,
-            seen=answer.get("is_exercise"),
-            exercise_type=_name(answer.get("exercise_type")),
-            duration=_whole(answer.get("duration"), 10_080),
-            calories=_whole(answer.get("calories"), 100_000),
-            distance=_number(answer.get("distance"), 100_000),
-            date=_day(answer.get("date")),
-        )
-        return ModelAnswer(found, usage)
+        return exercise_findings(await self._ask(EXERCISE_PROMPT, self._exercise_schema, photo))
 
     async def close(self) -> None:
         """Close the connections to the model."""
@@ -167,14 +97,13 @@ class GeminiAnalyzer:
             await http.aclose()  # the library leaves open what it was given
             client.close()
 
-    async def _ask(self, prompt: str, schema: dict[str, Any], photo: bytes) -> tuple[dict[str, Any], Usage]:
+    async def _ask(self, prompt: str, schema: dict[str, Any], photo: bytes) -> "GenerateContentResponse":
         deadline = asyncio.get_running_loop().time() + self._timeout
         try:
             async with asyncio.timeout_at(deadline):
-                response = await self._with_retries(prompt, schema, photo, deadline)
+                return await self._with_retries(prompt, schema, photo, deadline)
         except TimeoutError:
             raise ModelTimeout(f"The model did not answer within {self._timeout:g} seconds.") from None
-        return _json_of(response), _usage_of(response)
 
     async def _with_retries(
         self, prompt: str, schema: dict[str, Any], photo: bytes, deadline: float
@@ -214,8 +143,8 @@ class GeminiAnalyzer:
                 return ModelUnavailable(f"The model cannot answer now: {why}.", retry_after=wait)
             # A wrong key, a model that does not exist: the operator's to mend, and no client's to know. Google
             # quotes the key of a suspended project in its message.
-            said = str(error.message).replace(self._key, "[the key]")[:300]
-            logger.error("the model refuses the request", extra={"reason": f"{error.code} {error.status}: {said}"})
+            message = str(error.message).replace(self._key, "[the key]")[:300]
+            logger.error("the model refuses the request", extra={"reason": f"{error.code} {error.status}: {message}"})
             return ModelRefused("The model does not take this server's requests.")
         # The last is an error page in another encoding than UTF-8, which the library stumbles over.
         if isinstance(error, httpx2.TransportError | OSError | UnicodeDecodeError):
@@ -274,99 +203,3 @@ def _retry_delay(error: Exception) -> int | None:
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None
     return None
-
-
-def _usage_of(response: "GenerateContentResponse") -> Usage:
-    """Return what the response cost; what the model thought is paid for as output."""
-    usage = response.usage_metadata
-    if usage is None:
-        return Usage()
-    written = usage.candidates_token_count
-    output = None if written is None else written + (usage.thoughts_token_count or 0)
-    return Usage(_whole(usage.prompt_token_count, MOST_TOKENS), _whole(output, MOST_TOKENS))
-
-
-def _json_of(response: "GenerateContentResponse") -> dict[str, Any]:
-    """Return the object that the model wrote; ModelRefused for anything else, however it may look like success."""
-    feedback = response.prompt_feedback
-    if feedback is not None and feedback.block_reason:
-        raise ModelRefused("The model refuses to look at this photo.")
-    if not response.candidates:
-        raise ModelRefused("The model gave no answer.")
-    candidate = response.candidates[0]
-    finish = candidate.finish_reason.name if candidate.finish_reason is not None else "unfinished"
-    if finish != "STOP":
-        raise ModelRefused(f"The model stopped before its answer was whole ({finish[:40]}).")
-    parts = (candidate.content.parts if candidate.content else None) or []
-    text = "".join(part.text for part in parts if part.text and not part.thought)
-    try:
-        answer = json.loads(text)  # not orjson, which takes nothing of an answer with half a surrogate pair
-    except (ValueError, RecursionError):
-        raise ModelRefused("The model's answer is not what it was asked for.") from None
-    if not isinstance(answer, dict):
-        raise ModelRefused("The model's answer is not what it was asked for.")
-    return answer
-
-
-def _findings(kind: type[Found], *, seen: Any, **found: Any) -> Found:
-    """Return the findings; ModelRefused unless the model says that it has `seen` any, and they are whole."""
-    try:
-        if seen is True:
-            return kind(**found)
-    except ValidationError:
-        pass
-    raise ModelRefused("The model's answer is not what it was asked for.")
-
-
-def _ingredients(found: Any) -> Any:
-    """Return the ingredients that can be kept: each once, a hundred at most, of an unknown color as "the rest"."""
-    if not isinstance(found, list):
-        return None
-    kept: dict[str, dict[str, Any]] = {}
-    for one in found:
-        name = _name(one.get("name")) if isinstance(one, dict) else None
-        if name and name not in kept and len(kept) < MOST_INGREDIENTS:
-            kept[name] = {
-                "name": name,
-                "color": _word(IngredientColor, one.get("color")) or IngredientColor.TEAL,
-                "grams": _number(one.get("grams"), 100_000),
-                "calories": _whole(one.get("calories"), 100_000),
-            }
-    return list(kept.values())
-
-
-def _name(found: Any) -> str | None:
-    """Return a name on one line, without what cannot be stored or seen, cut to what fits."""
-    if not isinstance(found, str):
-        return None
-    storable = found.encode(errors="ignore").decode()  # drops halves of surrogate pairs
-    line = " ".join(storable.split())
-    shown = "".join(character for character in line if character.isprintable() or character in JOINERS)
-    return shown[:LONGEST_NAME].strip() or None
-
-
-def _word(vocabulary: type[Word], found: Any) -> Word | None:
-    try:
-        return vocabulary(found)
-    except ValueError:
-        return None
-
-
-def _number(found: Any, most: float) -> float | None:
-    """Return the number, or None for one that cannot be meant."""
-    if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found <= most:
-        return None
-    return float(found)
-
-
-def _whole(found: Any, most: float) -> int | None:
-    number = _number(found, most)
-    return None if number is None else round(number)
-
-
-def _day(found: Any) -> dt.date | None:
-    try:
-        day = dt.date.fromisoformat(found)
-    except (TypeError, ValueError):
-        return None
-    return day if 1900 <= day.year < 2200 else None

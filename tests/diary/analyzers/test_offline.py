@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from daybook.diary.analyzers.offline import OfflineAnalyzer
 from daybook.diary.enums import IngredientColor
 from daybook.diary.errors import NothingRecognised
-from daybook.diary.offline_analysis import OfflineAnalyzer
 from daybook.diary.photos import PhotoPreparer
 from tests.fixtures.pictures import jpeg
 
-COFFEE = Path(__file__).parents[2] / "docs/images/coffee.jpg"
+COFFEE = Path(__file__).parents[3] / "docs/images/coffee.jpg"
 GREEN, RED, BEIGE, BLACK = "#28a03c", "#be1e1e", "#dec496", "#050505"
 
 

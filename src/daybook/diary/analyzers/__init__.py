@@ -1,0 +1,1 @@
+"""What can be asked of a photo (`analyzer`), and who answers: Gemini, or nobody but this machine (`offline`)."""
