@@ -23,8 +23,9 @@ from daybook.database.engine import Database, open_database
 from daybook.diary.analyzers.analyzer import PhotoAnalyzer
 from daybook.diary.analyzers.gemini import GeminiAnalyzer
 from daybook.diary.analyzers.offline import OfflineAnalyzer
-from daybook.diary.photo_store import PhotoStore
-from daybook.diary.photos import PhotoLimits, PhotoPreparer
+from daybook.diary.photos.preparer import PhotoPreparer
+from daybook.diary.photos.protocol import PhotoLimits
+from daybook.diary.photos.store import PhotoStore
 from daybook.diary.service import photos
 from daybook.diary.service.analyses import PhotoDesk
 from daybook.library.imports.worker import Importer

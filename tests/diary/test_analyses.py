@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from daybook.database.engine import open_database
-from daybook.diary.photo_store import PhotoStore
+from daybook.diary.photos.store import PhotoStore
 from daybook.diary.service.photos import sweep
 from tests.fixtures import pictures
 from tests.fixtures.gemini import FOOD, Gemini, Reply, fails, finds

@@ -7,7 +7,7 @@ import pytest
 from daybook.diary.analyzers.offline import OfflineAnalyzer
 from daybook.diary.enums import IngredientColor
 from daybook.diary.errors import NothingRecognised
-from daybook.diary.photos import PhotoPreparer
+from daybook.diary.photos.preparer import PhotoPreparer
 from tests.fixtures.pictures import jpeg
 
 COFFEE = Path(__file__).parents[3] / "docs/images/coffee.jpg"

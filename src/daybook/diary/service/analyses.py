@@ -19,8 +19,9 @@ from daybook.diary import queries
 from daybook.diary.analyzers.analyzer import ExerciseFindings, FoodFindings, ModelAnswer, PhotoAnalyzer
 from daybook.diary.enums import AnalysisKind, AnalysisStatus
 from daybook.diary.errors import AnalysisBudgetUsedUp
-from daybook.diary.photo_store import PhotoStore
-from daybook.diary.photos import PhotoPreparer, PreparedPhoto
+from daybook.diary.photos.preparer import PhotoPreparer
+from daybook.diary.photos.protocol import PreparedPhoto
+from daybook.diary.photos.store import PhotoStore
 from daybook.diary.projections import ANALYSES
 from daybook.diary.schemas import ExerciseAnalysis, FoodAnalysis
 from daybook.diary.service import photos

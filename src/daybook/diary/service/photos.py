@@ -17,8 +17,8 @@ from daybook.database.failures import FAILURES
 from daybook.diary import queries
 from daybook.diary.errors import PhotoNotFound
 from daybook.diary.models import Photo
-from daybook.diary.photo_store import PhotoStore
-from daybook.diary.photos import PreparedPhoto
+from daybook.diary.photos.protocol import PreparedPhoto
+from daybook.diary.photos.store import PhotoStore
 from daybook.errors import DaybookError
 
 logger = logging.getLogger(__name__)

@@ -17,7 +17,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from daybook.diary.errors import BadPhoto, PhotoTooLarge
-from daybook.diary.photos import PhotoLimits, PhotoPreparer, PreparedPhoto
+from daybook.diary.photos.preparer import PhotoPreparer
+from daybook.diary.photos.protocol import PhotoLimits, PreparedPhoto
 from daybook.errors import Unavailable
 from tests.fixtures import pictures
 
@@ -279,9 +280,9 @@ async def test_a_hundred_at_once_are_quick_and_leave_the_loop_free() -> None:
 
 def test_the_server_does_not_import_a_decoder_nor_the_worker_the_server() -> None:
     program = (
-        "import sys, daybook.diary.photos as photos\n"
+        "import sys, daybook.diary.photos.preparer, daybook.diary.photos.decoder as decoder\n"
         "assert not {'PIL', 'pillow_heif'} & set(sys.modules)\n"
-        "photos._load_decoders()\n"
+        "decoder._load_decoders()\n"
         "assert not {'fastapi', 'starlette', 'sqlalchemy', 'pydantic', 'obstore'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
@@ -301,14 +302,14 @@ async def test_a_worker_knows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_killed_server_leaves_no_worker() -> None:
     program = (
         "import asyncio, os, signal\n"
-        "from daybook.diary.photos import PhotoPreparer\n"
-        "from tests.diary.test_photos import workers\n"
+        "from daybook.diary.photos.preparer import PhotoPreparer\n"
+        "from tests.diary.photos.test_preparer import workers\n"
         "from tests.fixtures.pictures import jpeg\n"
         "asyncio.run(PhotoPreparer().prepare(jpeg()))\n"
         "print(*workers(), flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     server = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=False)
     worker = Path("/proc", server.stdout.strip())
     assert server.returncode == -signal.SIGKILL

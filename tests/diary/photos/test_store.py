@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from daybook.diary.photo_store import PhotoStore
+from daybook.diary.photos.store import PhotoStore
 from daybook.errors import StorageFull, Unavailable
 
 KEY = "0199-user/3f786850e387550f.jpg"

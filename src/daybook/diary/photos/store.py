@@ -57,7 +57,7 @@ class PhotoStore:
         Raises StorageFull when there is no room, Unavailable for any other failure, and leaves nothing behind.
         """
         _check(key)
-        with _told():
+        with _translated_failures():
             async with asyncio.timeout(self._deadline):
                 if self._directory is None:
                     await self._store.put_async(key, data, use_multipart=False)
@@ -70,7 +70,7 @@ class PhotoStore:
     async def get(self, key: str) -> bytes | None:
         """Return what is stored under `key`, or None where nothing is. Raises Unavailable."""
         _check(key)
-        with _told():
+        with _translated_failures():
             async with asyncio.timeout(self._deadline):
                 try:
                     found = await self._store.get_async(key)
@@ -81,7 +81,7 @@ class PhotoStore:
     async def delete(self, key: str) -> None:
         """Delete what is stored under `key`, if anything is. Raises Unavailable."""
         _check(key)
-        with _told(), contextlib.suppress(FileNotFoundError):
+        with _translated_failures(), contextlib.suppress(FileNotFoundError):
             async with asyncio.timeout(self._deadline):
                 await self._store.delete_async(key)
 
@@ -90,11 +90,11 @@ class PhotoStore:
 
         Among them are the remains of a write that a killed process did not finish: they have no row either.
         """
-        with _told():
-            async for found in self._store.list():
-                for one in found:
-                    if one["last_modified"] < moment:
-                        yield one["path"]
+        with _translated_failures():
+            async for files in self._store.list():
+                for file in files:
+                    if file["last_modified"] < moment:
+                        yield file["path"]
 
 
 def _check(key: str) -> None:
@@ -104,8 +104,8 @@ def _check(key: str) -> None:
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """Turn a store's failures into what a client is told."""
+def _translated_failures() -> Iterator[None]:
+    """Raise a store's failures as StorageFull or Unavailable."""
     try:
         yield
     except (BaseError, OSError) as error:  # a TimeoutError is an OSError
@@ -115,7 +115,7 @@ def _told() -> Iterator[None]:
 
 
 def _directory(location: str | Path) -> Path | None:
-    """The directory that `location` names, or None for a bucket."""
+    """Return the directory that `location` names, or None for a bucket."""
     url = urlsplit(str(location))
     if isinstance(location, Path) or "://" not in location:
         return Path(location).absolute()
@@ -136,7 +136,7 @@ def _bucket(url: str) -> "ObjectStore":
 
 
 def _write(path: Path, data: bytes) -> None:
-    """All of `data` or nothing, on the disk when this returns, and readable by its owner only."""
+    """Write all of `data` or nothing; on the disk when this returns, and readable by its owner only."""
     _make_private(path.parent)
     part = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")
     try:
