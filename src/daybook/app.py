@@ -27,7 +27,7 @@ from daybook.diary.photos.preparer import PhotoPreparer
 from daybook.diary.photos.protocol import PhotoLimits
 from daybook.diary.photos.store import PhotoStore
 from daybook.diary.service import photos
-from daybook.diary.service.analyses import PhotoDesk
+from daybook.diary.service.analyses import PhotoPipeline
 from daybook.library.imports.worker import Importer
 from daybook.library.pages.fetcher import PageFetcher
 from daybook.settings import Settings
@@ -51,7 +51,7 @@ class State(TypedDict):
     clock: Clock
     database: Database
     authenticator: Authenticator
-    photo_desk: PhotoDesk
+    photo_pipeline: PhotoPipeline
     page_fetcher: PageFetcher
     importer: Importer
 
@@ -117,13 +117,13 @@ def _lifespan(
                 clock=clock,
                 database=opened,
                 authenticator=_authenticator(settings, stack),
-                photo_desk=_photo_desk(settings, stack),
+                photo_pipeline=_photo_pipeline(settings, stack),
                 page_fetcher=_page_fetcher(stack),
                 importer=Importer(opened, clock),
             )
             state["importer"].start()
             stack.push_async_callback(state["importer"].stop)
-            sweeping = asyncio.create_task(photos.sweep_daily(opened, state["photo_desk"].store, clock))
+            sweeping = asyncio.create_task(photos.sweep_daily(opened, state["photo_pipeline"].store, clock))
             stack.callback(sweeping.cancel)
             # What is there now stays until the end; the garbage collector need not walk over it again and again.
             gc.collect()
@@ -195,13 +195,13 @@ def _larger_bodies(settings: Settings) -> dict[str, int]:
     }
 
 
-def _photo_desk(settings: Settings, stack: AsyncExitStack) -> PhotoDesk:
+def _photo_pipeline(settings: Settings, stack: AsyncExitStack) -> PhotoPipeline:
     limits = PhotoLimits(max_bytes=settings.photo_max_bytes, max_pixels=settings.photo_max_pixels)
     preparer = PhotoPreparer(limits)
     stack.push_async_callback(preparer.close)
     analyzer = _analyzer(settings)
     stack.push_async_callback(analyzer.close)
-    return PhotoDesk(
+    return PhotoPipeline(
         preparer=preparer,
         store=PhotoStore(settings.photo_store or settings.data_dir / "photos"),
         analyzer=analyzer,

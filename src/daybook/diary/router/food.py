@@ -12,7 +12,7 @@ from daybook.database.compiled import Runner
 from daybook.diary.errors import LogIdTaken, LogNotFound
 from daybook.diary.models import FoodLog
 from daybook.diary.projections import FOOD
-from daybook.diary.router.photos import ANALYSIS_ERRORS, Desk
+from daybook.diary.router.photos import ANALYSIS_ERRORS, Pipeline
 from daybook.diary.schemas import ClientId, FoodLogCreate, FoodLogFromPhoto, FoodLogRead, FoodLogUpdate, Logged, Meal
 from daybook.diary.service import analyses, food, logs
 from daybook.tags.schemas import TagName
@@ -55,7 +55,7 @@ async def log_food_photo(
     photo: Annotated[UploadFile, File(description="JPEG, PNG, WebP, GIF or HEIC.")],
     caller: DiaryWriter,
     database: TheDatabase,
-    desk: Desk,
+    pipeline: Pipeline,
     once: OncePerKey,
     now: Now,
     id: Annotated[ClientId | None, Form()] = None,  # noqa: A002 - as it is called on the wire
@@ -70,7 +70,7 @@ async def log_food_photo(
     asked = words.model_dump_json().encode() + sent
     if first := await once.first_answer(caller, asked):
         return first
-    seen = await analyses.food(database, desk, caller, sent, now)
+    seen = await analyses.food(database, pipeline, caller, sent, now)
     new = FoodLogCreate(
         id=words.id,
         meal_type=words.meal_type or seen.meal_type,

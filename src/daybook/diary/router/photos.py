@@ -23,7 +23,7 @@ from daybook.diary.errors import (
 )
 from daybook.diary.schemas import PhotoBase64
 from daybook.diary.service import photos
-from daybook.diary.service.analyses import PhotoDesk
+from daybook.diary.service.analyses import PhotoPipeline
 from daybook.errors import InvalidInput, MalformedRequest, StorageFull
 from daybook.web.problem import problems
 from daybook.web.session import TheDatabase, sql_budget
@@ -59,12 +59,12 @@ PHOTO_BODY: dict[str, Any] = {
 """The OpenAPI of a body that `sent_photo` reads."""
 
 
-async def _desk(request: Request) -> PhotoDesk:
-    desk: PhotoDesk = request.state.photo_desk
-    return desk
+async def _pipeline(request: Request) -> PhotoPipeline:
+    pipeline: PhotoPipeline = request.state.photo_pipeline
+    return pipeline
 
 
-Desk = Annotated[PhotoDesk, Depends(_desk)]
+Pipeline = Annotated[PhotoPipeline, Depends(_pipeline)]
 
 
 async def _sent_photo(request: Request) -> bytes:
@@ -110,11 +110,11 @@ async def get_photo(
     photo_id: UUID,
     caller: DiaryReader,
     database: TheDatabase,
-    desk: Desk,
+    pipeline: Pipeline,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """A photo as it is kept: upright, scaled down, without metadata."""
-    photo = await photos.read(database, desk.store, caller, photo_id)
+    photo = await photos.read(database, pipeline.store, caller, photo_id)
     headers = {
         "ETag": photo.etag,
         "Cache-Control": "private, max-age=31536000, immutable",

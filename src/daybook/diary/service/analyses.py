@@ -35,7 +35,7 @@ CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
-class PhotoDesk:
+class PhotoPipeline:
     """What looking at photos needs of the process."""
 
     preparer: PhotoPreparer
@@ -58,9 +58,11 @@ class Answered:
     today: dt.date
 
 
-async def food(database: Database, desk: PhotoDesk, caller: Caller, sent: bytes, now: dt.datetime) -> FoodAnalysis:
+async def food(
+    database: Database, pipeline: PhotoPipeline, caller: Caller, sent: bytes, now: dt.datetime
+) -> FoodAnalysis:
     """Return what is on the plate. Raises BadPhoto, PhotoTooLarge, AnalysisBudgetUsedUp or a fault of the model."""
-    answered = await _ask(database, desk, caller, AnalysisKind.FOOD, sent=sent, now=now)
+    answered = await _ask(database, pipeline, caller, AnalysisKind.FOOD, sent=sent, now=now)
     found = FoodFindings.model_validate(answered.result)
     return FoodAnalysis(
         is_healthy=found.is_healthy,
@@ -75,10 +77,10 @@ async def food(database: Database, desk: PhotoDesk, caller: Caller, sent: bytes,
 
 
 async def exercise(
-    database: Database, desk: PhotoDesk, caller: Caller, sent: bytes, now: dt.datetime
+    database: Database, pipeline: PhotoPipeline, caller: Caller, sent: bytes, now: dt.datetime
 ) -> ExerciseAnalysis:
     """Return which exercise it was. Raises as `food` does."""
-    answered = await _ask(database, desk, caller, AnalysisKind.EXERCISE, sent=sent, now=now)
+    answered = await _ask(database, pipeline, caller, AnalysisKind.EXERCISE, sent=sent, now=now)
     found = ExerciseFindings.model_validate(answered.result)
     return ExerciseAnalysis(
         exercise_type=found.exercise_type,
@@ -99,29 +101,29 @@ async def past(reader: Reader, caller: Caller, *, limit: int, cursor: str | None
 
 
 async def _ask(
-    database: Database, desk: PhotoDesk, caller: Caller, kind: AnalysisKind, *, sent: bytes, now: dt.datetime
+    database: Database, pipeline: PhotoPipeline, caller: Caller, kind: AnalysisKind, *, sent: bytes, now: dt.datetime
 ) -> Answered:
     """Look the photo up, or have the model look at it. No connection is held while it does."""
-    photo = await desk.preparer.prepare(sent)
-    model, version = desk.analyzer.model, desk.analyzer.prompt_version
+    photo = await pipeline.preparer.prepare(sent)
+    model, version = pipeline.analyzer.model, pipeline.analyzer.prompt_version
     statement = queries.known_answer(caller.user_id, now, photo.sha256, kind, model=model, prompt_version=version)
-    async with desk.bulkhead, database.read() as session:
+    async with pipeline.bulkhead, database.read() as session:
         found = (await session.execute(statement)).one_or_none()
     if found is None:
         raise Unauthenticated("The account of this token is gone.")
     today, known = found
     if known is not None:
         return Answered(known.id, known.photo_id, known.model, known.result or {}, today)
-    async with desk.bulkhead:
-        used = await database.run(queries.use_budget(caller.user_id, now, desk.per_day))
+    async with pipeline.bulkhead:
+        used = await database.run(queries.use_budget(caller.user_id, now, pipeline.per_day))
     if used is None:
         raise AnalysisBudgetUsedUp(
-            f"You have asked the model {desk.per_day} times today; ask again tomorrow.", retry_after=3600
+            f"You have asked the model {pipeline.per_day} times today; ask again tomorrow.", retry_after=3600
         )
-    asking = asyncio.create_task(_look(desk.analyzer, kind, photo))
+    asking = asyncio.create_task(_look(pipeline.analyzer, kind, photo))
     try:
         # The model is looking already while the photo and the question are stored.
-        question = await _record(database, desk, caller, kind, photo)
+        question = await _record(database, pipeline, caller, kind, photo)
     except BaseException:
         asking.cancel()
         raise
@@ -129,9 +131,9 @@ async def _ask(
         outcome = await asking
     except asyncio.CancelledError:
         cancelled = _Outcome(AnalysisStatus.FAILED, error=CANCELLED)
-        await asyncio.shield(_finish(database, desk, caller, question.id, cancelled))
+        await asyncio.shield(_finish(database, pipeline, caller, question.id, cancelled))
         raise
-    await _finish(database, desk, caller, question.id, outcome)
+    await _finish(database, pipeline, caller, question.id, outcome)
     if outcome.failure is not None:
         raise outcome.failure
     return Answered(question.id, question.photo_id, model, outcome.result or {}, today)
@@ -187,22 +189,24 @@ async def _look(analyzer: PhotoAnalyzer, kind: AnalysisKind, photo: PreparedPhot
 
 
 async def _record(
-    database: Database, desk: PhotoDesk, caller: Caller, kind: AnalysisKind, photo: PreparedPhoto
+    database: Database, pipeline: PhotoPipeline, caller: Caller, kind: AnalysisKind, photo: PreparedPhoto
 ) -> _Question:
-    kept = await photos.keep(desk.store, caller, photo)
+    kept = await photos.keep(pipeline.store, caller, photo)
     question: dict[str, Any] = {
         "id": uuid7(),
         "kind": kind,
-        "model": desk.analyzer.model,
-        "prompt_version": desk.analyzer.prompt_version,
+        "model": pipeline.analyzer.model,
+        "prompt_version": pipeline.analyzer.prompt_version,
         "status": AnalysisStatus.RUNNING,
     }
-    async with desk.bulkhead:
+    async with pipeline.bulkhead:
         stored = await database.run(queries.insert_question(kept, question))
     assert stored is not None  # noqa: S101 - it is inserted, or raises
     return _Question(question["id"], stored.photo_id)
 
 
-async def _finish(database: Database, desk: PhotoDesk, caller: Caller, analysis_id: UUID, outcome: _Outcome) -> None:
-    async with desk.bulkhead:
+async def _finish(
+    database: Database, pipeline: PhotoPipeline, caller: Caller, analysis_id: UUID, outcome: _Outcome
+) -> None:
+    async with pipeline.bulkhead:
         await database.run(queries.finish_analysis(caller.user_id, analysis_id, outcome.columns()))
