@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, UniqueConstraint, func, select
-from sqlalchemy.orm import Mapped, column_property, mapped_column
+from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
 from daybook.accounts.models import owner
 from daybook.database.base import Base, BigIntId, Timestamped
@@ -17,6 +17,11 @@ class ContentTag(Base):
     content_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     tag_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     user_id: Mapped[int] = mapped_column(BigInteger)
+
+    # Whoever is tagged sets the owner, so that this relationship only has the tag's id to set.
+    tag: Mapped["Tag"] = relationship(
+        lazy="raise_on_sql", primaryjoin="ContentTag.tag_id == Tag.id", foreign_keys="ContentTag.tag_id"
+    )
 
     __table_args__ = (
         # Named as texts here and below: what can be tagged is built on tags, not the other way round.
@@ -34,6 +39,11 @@ class FoodLogTag(Base):
     food_log_id: Mapped[UUID] = mapped_column(primary_key=True)
     tag_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     user_id: Mapped[int] = mapped_column(BigInteger)
+
+    # Whoever is tagged sets the owner, so that this relationship only has the tag's id to set.
+    tag: Mapped["Tag"] = relationship(
+        lazy="raise_on_sql", primaryjoin="FoodLogTag.tag_id == Tag.id", foreign_keys="FoodLogTag.tag_id"
+    )
 
     __table_args__ = (
         ForeignKeyConstraint(["food_log_id", "user_id"], ["food_logs.id", "food_logs.user_id"], ondelete="CASCADE"),

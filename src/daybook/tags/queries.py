@@ -1,6 +1,6 @@
 """The statements of tags. Each takes the owner as a required argument."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +22,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.sql.dml import ReturningDelete, ReturningUpdate
+from sqlalchemy.sql.dml import ReturningDelete, ReturningInsert, ReturningUpdate
 
 from daybook.tags.models import ContentTag, FoodLogTag, Tag
 
@@ -64,6 +64,20 @@ def ensured_tags() -> CTE:
 
 
 ENSURE_TAGS = select(ensured_tags())
+
+
+def tags_by_key(user_id: int, keys: Iterable[str]) -> Select[Tag]:
+    """The tags with these keys, as far as they exist."""
+    return select(Tag).where(Tag.user_id == user_id, Tag.tag_key.in_(keys))
+
+
+def create_tags(rows: Sequence[dict[str, Any]]) -> ReturningInsert[Tag]:
+    """Create tags and return them. One that another request has created in the meantime is returned as it is."""
+    insert = pg_insert(Tag).values(rows)
+    # DO NOTHING would return nothing for that one.
+    return insert.on_conflict_do_update(
+        index_elements=[Tag.user_id, Tag.tag_key], set_={"tag_key": insert.excluded.tag_key}
+    ).returning(Tag)
 
 
 def tags_for_update(user_id: int, tag_ids: list[int]) -> Select[Tag]:

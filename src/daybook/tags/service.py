@@ -15,7 +15,7 @@ from daybook.database.projection import KeysetPage
 from daybook.errors import InvalidInput, NotFound
 from daybook.tags import queries
 from daybook.tags.errors import TagNameTaken, TagNotFound
-from daybook.tags.models import ContentTag, FoodLogTag
+from daybook.tags.models import ContentTag, FoodLogTag, Tag
 from daybook.tags.names import default_color, tag_key
 from daybook.tags.projections import TAG, TAGS
 from daybook.tags.schemas import TagCreate, TagUpdate
@@ -26,20 +26,44 @@ NAME_KEY = TypeAdapter(tuple[Text, BigId])
 NOT_FOUND = "None of your tags has this id."
 
 
-def wanted(names: Iterable[str], color: int | None = None) -> dict[str, Any]:
-    """Return the parameters of `queries.ensured_tags` for these names, of which the first spelling of several counts.
-
-    New tags get `color`, or one of their own.
-    """
-    spelled: dict[str, str] = {}
-    for name in names:
-        spelled.setdefault(tag_key(name), name)
+def tag_parameters(names: Iterable[str], color: int | None = None) -> dict[str, Any]:
+    """Return the parameters of `queries.ensured_tags` for these names. New tags get `color`, or one by their name."""
+    spelled = _by_key(names)
     keys = sorted(spelled)
     return {
         "tag_keys": keys,
         "tag_names": [spelled[key] for key in keys],
         "tag_colors": [default_color(key) if color is None else color for key in keys],
     }
+
+
+def _by_key(names: Iterable[str]) -> dict[str, str]:
+    """Return the names by their keys; of several spellings, the first counts."""
+    spelled: dict[str, str] = {}
+    for name in names:
+        spelled.setdefault(tag_key(name), name)
+    return spelled
+
+
+async def ensure(session: AsyncSession, caller: Caller, names: Iterable[str]) -> list[Tag]:
+    """Return the caller's tags of these names, one for each name that differs, creating those that are new.
+
+    One statement, or two where some are new. Of several spellings of a new tag's name, the first counts.
+    """
+    spelled = _by_key(names)
+    if not spelled:
+        return []
+    tags = {tag.tag_key: tag for tag in await session.scalars(queries.tags_by_key(caller.user_id, spelled))}
+    # Sorted, so that of two requests that create the same tags neither waits for one that waits for it.
+    new = [_new_tag(caller, key, spelled[key]) for key in sorted(spelled.keys() - tags.keys())]
+    if new:
+        tags |= {tag.tag_key: tag for tag in await session.scalars(queries.create_tags(new))}
+    return [tags[key] for key in spelled]
+
+
+def _new_tag(caller: Caller, key: str, tagname: str, color: int | None = None) -> dict[str, Any]:
+    color = default_color(key) if color is None else color
+    return {"user_id": caller.user_id, "tag_key": key, "tagname": tagname, "color": color}
 
 
 async def replace(
@@ -52,7 +76,7 @@ async def replace(
     """Give something of the caller's these tags and no others; those that are new are made."""
     await session.execute(queries.remove_tags(link, caller.user_id, item_id))
     if names:
-        tags = wanted(names)
+        tags = tag_parameters(names)
         await session.execute(queries.ENSURE_TAGS, {"user_id": caller.user_id, **tags})
         keys = tags["tag_keys"]
         await session.execute(queries.add_tags(link, caller.user_id, [item_id] * len(keys), keys))
@@ -66,7 +90,7 @@ def require_own(caller: Caller, user_id: int) -> None:
 
 async def create(database: Database, caller: Caller, new: TagCreate) -> tuple[int, bool]:
     """Return the id of the tag with this name, and whether it was made now."""
-    tag = {"user_id": caller.user_id, **wanted([new.tagname], new.color)}
+    tag = {"user_id": caller.user_id, **tag_parameters([new.tagname], new.color)}
     async with database.write.begin() as session:
         tag_id, _, made = (await session.execute(queries.ENSURE_TAGS, tag)).one()
         return tag_id, made

@@ -37,7 +37,7 @@ async def create(runner: Runner, caller: Caller, new: FoodLogCreate, now: dt.dat
     statement = queries.INSERT_FOOD_LOG
     if new.tags:
         statement = queries.INSERT_TAGGED_FOOD_LOG
-        columns |= tags.wanted(new.tags)
+        columns |= tags.tag_parameters(new.tags)
     made = await logs.insert(runner, statement, caller, columns, now)
     return made or await logs.repeated(runner, FOOD, caller, new)
 

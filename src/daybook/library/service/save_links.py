@@ -74,7 +74,7 @@ async def save_all(
     rows = [_row(caller, key, content) for key, content in by_key.items()]
     names = [name for content in by_key.values() for name in content.tags]
     made = await session.execute(
-        queries.INSERT_CONTENTS, {"user_id": caller.user_id, "now": now, "contents": rows, **tags.wanted(names)}
+        queries.INSERT_CONTENTS, {"user_id": caller.user_id, "now": now, "contents": rows, **tags.tag_parameters(names)}
     )
     ids = {key: Saved(content_id, created=True) for content_id, key in made}
     missing = sorted(by_key.keys() - ids.keys())
