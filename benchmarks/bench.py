@@ -1,7 +1,7 @@
 """How fast each way of serving the same pages is: `make bench`, or `python -m benchmarks.bench [depth | soak]`.
 
 PAGES=today,one measures these pages only; BENCH_ROUNDS and BENCH_SECONDS say how often and how long.
-docs/benchmarks.md says how to read the table.
+BENCH_PYTHON names another interpreter for the contenders. docs/benchmarks.md says how to read the table.
 """
 
 import contextlib
@@ -13,11 +13,11 @@ import uvloop
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from benchmarks import depth, soak
+from benchmarks import depth, node, soak
 from benchmarks.contenders import NAMES
 from benchmarks.load import Call, load
 from benchmarks.pages import COUNTS, LINKS, PAGES, Pages, serves
-from benchmarks.report import CHART, RESULTS, Figures, medians, save, table
+from benchmarks.report import Figures, medians, save, table
 from benchmarks.rows import NEWCOMER, Rows, fill
 from benchmarks.servers import (
     OTHER_CORE,
@@ -56,9 +56,13 @@ async def measure(contender: Contender, call: Call, postgresql: PostgreSQL) -> F
 async def compare(server: str, pages: Sequence[str]) -> None:
     """Check that all serve the same, measure them in turn, round after round, and print and save the medians."""
     signer = Signer()
+    has_node = node.install()
+    names = [name for name in NAMES if has_node or name not in node.WAYS]
+    if not has_node:
+        print("There is no Node: its contenders are left out.")
     async with new_database(server, "daybook_bench") as url, contextlib.AsyncExitStack() as stack:
         rows = await fill(url, COUNTS, links=LINKS)
-        contenders = [await stack.enter_async_context(serving(name, url, signer)) for name in NAMES]
+        contenders = [await stack.enter_async_context(serving(name, url, signer)) for name in names]
         calls = Pages(rows, signer)
         await calls.check(contenders, pages)
         print(f"All contenders give equal JSON on {', '.join(pages)}.", flush=True)
@@ -85,8 +89,8 @@ async def compare(server: str, pages: Sequence[str]) -> None:
         if "today" in pages:
             print(await dragged_in(url, signer, rows))
         if tuple(pages) == PAGES:
-            save(results)
-            print(f"written: {RESULTS.name}, {CHART.name}")
+            written = save(results)
+            print(f"written: {', '.join(path.name for path in written)}")
 
 
 async def dragged_in(database_url: str, signer: Signer, rows: Rows) -> str:

@@ -19,7 +19,9 @@ WAYS = {
     "orm": "async ORM, response_model",
     "sync": "sync ORM, psycopg",
     "joined": 'lazy="joined" (fewer rows)',
+    "node": "Node: Fastify, postgres.js",
     "bare": "Starlette and SQL by hand",
+    "node-json": "Node, JSON by PostgreSQL",
     "daybook": "Daybook",
 }
 LEFT, BAR, WIDTH = 230, 420, 760

@@ -1,17 +1,17 @@
-"""What was measured, as a table, as results.json and as a chart."""
+"""What was measured, as a table, as a file of results for each version of Python, and as a chart."""
 
 import datetime as dt
 import statistics
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.chart import chart
-from benchmarks.servers import ROOT, machine, save_json
+from benchmarks.servers import PYTHON, ROOT, machine, python_version, save_json
 
-RESULTS = Path(__file__).parent / "results.json"
 CHART = ROOT / "docs" / "images" / "benchmarks.svg"
-COLUMNS = "{:10} {:8} {:>11} {:>8} {:>8} {:>13} {:>12} {:>8}"
+COLUMNS = "{:10} {:9} {:>11} {:>8} {:>8} {:>13} {:>12} {:>8}"
 
 
 @dataclass(frozen=True)
@@ -58,17 +58,22 @@ def table(results: Results) -> str:
             lines.append(COLUMNS.format(page, name, *cells, f"{one.rss_mb:.0f}"))
         ratios = [
             f"daybook/{name} {contenders['daybook'].rps / contenders[name].rps:.2f}"
-            for name in ("raw", "orm", "bare")
+            for name in ("raw", "orm", "node", "bare", "node-json")
             if "daybook" in contenders and name in contenders
         ]
         lines.append("           " + "   ".join(ratios))
     return "\n".join(lines)
 
 
-def save(results: Results) -> None:
-    """Write results.json and the chart."""
+def save(results: Results) -> list[Path]:
+    """Write the results by the contenders' Python, and the chart unless it is another than ours; return their paths."""
+    minor = ".".join(python_version().split(".")[:2])
+    path = Path(__file__).parent / f"results-{minor}.json"
     pages = {page: {name: asdict(one) for name, one in figures.items()} for page, figures in results.items()}
     date = dt.datetime.now(dt.UTC).date().isoformat()
-    save_json(RESULTS, {"machine": machine(), "date": date, "pages": pages})
+    save_json(path, {"machine": machine(), "date": date, "pages": pages})
+    if sys.executable != PYTHON:
+        return [path]
     speeds = {page: {name: one.rps for name, one in figures.items()} for page, figures in results.items()}
     CHART.write_text(chart(speeds, machine=machine(), date=date), encoding="utf-8")
+    return [path, CHART]

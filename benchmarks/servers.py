@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import secrets
+import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -24,6 +25,8 @@ from daybook.accounts.tokens import AccessTokens
 from daybook.database.embedded import leave_embedded, start_embedded
 
 ROOT = Path(__file__).parents[1]
+PYTHON = os.environ.get("BENCH_PYTHON", sys.executable)
+"""The interpreter that the contenders in Python run on; it has the packages of requirements-dev.lock."""
 APPLICATION_CORE, OTHER_CORE = 0, 1
 """The contenders take turns on the first; PostgreSQL and the load share the other."""
 
@@ -136,11 +139,12 @@ async def serving(name: str, database_url: str, signer: Signer) -> AsyncIterator
             "DAYBOOK_DEBUG": "0",
             "DAYBOOK_LOG_LEVEL": "WARNING",
             "DAYBOOK_MIGRATE": "0",
+            "PYTHONPATH": str(ROOT / "src"),
         }
         if (os.cpu_count() or 1) > 1:
             environment["BENCH_CORE"] = str(APPLICATION_CORE)
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
+            PYTHON,
             "-m",
             "benchmarks.contenders",
             name,
@@ -175,15 +179,21 @@ async def _answers(port: int, process: asyncio.subprocess.Process) -> None:
     raise RuntimeError(f"nothing answers on port {port}")
 
 
+def python_version() -> str:
+    """Return the version of the interpreter that the contenders run on: 3.11.7, say."""
+    script = "import platform; print(platform.python_version())"
+    return subprocess.run([PYTHON, "-c", script], capture_output=True, check=True, text=True).stdout.strip()
+
+
 def machine() -> str:
-    """Return what this machine is, in a line."""
+    """Return what this machine is, and which Python serves, in a line."""
     model = ""
     with contextlib.suppress(OSError):
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
     memory = psutil.virtual_memory().total / 2**30
-    python = ".".join(map(str, sys.version_info[:3]))
-    return f"{model or 'unknown processor'}, {os.cpu_count()} cores, {memory:.0f} GiB, {sys.platform}, Python {python}"
+    processor = f"{model or 'unknown processor'}, {os.cpu_count()} cores"
+    return f"{processor}, {memory:.0f} GiB, {sys.platform}, Python {python_version()}"
 
 
 def save_json(path: Path, value: object) -> None:

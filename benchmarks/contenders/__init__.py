@@ -1,4 +1,4 @@
-"""The same pages in six ways, each written as those who choose that way would write it."""
+"""The same pages in eight ways, each written as those who choose that way would write it."""
 
-NAMES = ("raw", "orm", "sync", "joined", "bare", "daybook")
+NAMES = ("raw", "orm", "sync", "joined", "node", "bare", "node-json", "daybook")
 """Their order in every table."""

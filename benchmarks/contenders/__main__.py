@@ -9,6 +9,7 @@ import sys
 
 import uvicorn
 
+from benchmarks import node
 from benchmarks.contenders import NAMES
 
 
@@ -17,6 +18,8 @@ def main(name: str) -> None:
     core = os.environ.get("BENCH_CORE")
     if core is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {int(core)})
+    if name in node.WAYS:
+        node.serve(name)
     factory = name == "daybook"
     target = "daybook.app:create_app" if factory else f"benchmarks.contenders.{name}:app"
     config = uvicorn.Config(
