@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --no-deps
 
 # Every command is a name, not a file.
-.PHONY: bench bench-analyses bench-imports bench-search bench-tracing browser help run test check format migrate revision lock clean screenshot
+.PHONY: bench bench-analyses bench-imports bench-search bench-tracing browser help run test check format migrate revision lock clean screenshot dist
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +24,7 @@ $(VENV)/development: requirements-dev.lock $(VENV)/runtime
 	@touch $@
 
 run: $(VENV)/runtime  ## Serve on http://127.0.0.1:8000 with a database of its own, debug on
-	@DAYBOOK_DEBUG=$${DAYBOOK_DEBUG:-1} $(BIN)/python -m daybook
+	@DAYBOOK_DEBUG=$${DAYBOOK_DEBUG:-1} $(BIN)/daybook serve
 
 test: $(VENV)/development  ## Run the tests on a real PostgreSQL (TESTS="tests/diary -x" for some)
 	@$(BIN)/python -m pytest -n auto $(TESTS)
@@ -62,7 +62,7 @@ format: $(VENV)/development  ## Format the code and mend what the linter can
 	@$(BIN)/ruff check --fix .
 
 migrate: $(VENV)/runtime  ## Bring the database (DATABASE_URL, or the embedded one) to the newest schema
-	@$(BIN)/alembic upgrade head
+	@$(BIN)/daybook migrate
 
 revision: $(VENV)/runtime  ## Write a migration from the models: make revision MESSAGE="add weights"
 	@$(BIN)/alembic revision --autogenerate -m "$(MESSAGE)"
@@ -74,6 +74,9 @@ lock: $(VENV)/development  ## Resolve the dependencies again into the lock files
 	    --no-header --group build --group dev -c requirements.lock \
 	    pyproject.toml -o requirements-dev.lock
 
+dist: $(VENV)/runtime  ## Build the wheel and the source distribution into dist/
+	@$(BIN)/hatchling build
+
 clean:  ## Remove the virtual environment and caches (never the data in .daybook)
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

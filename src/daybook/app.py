@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 import daybook.tables  # noqa: F401 - every table, before a statement refers to one
-from daybook import database
+from daybook import __version__, database
 from daybook.accounts.openid import OpenIDVerifier
 from daybook.accounts.passwords import Passwords
 from daybook.accounts.service.sign_in import Authenticator
@@ -40,8 +40,6 @@ from daybook.web.session import Clock
 
 if TYPE_CHECKING:
     from daybook.tracing import Recorder
-
-MIGRATIONS = Path(__file__).parents[2] / "alembic.ini"
 
 
 class State(TypedDict):
@@ -70,7 +68,7 @@ def create_app(
         tracing = _recorder()
     app = FastAPI(
         title="Daybook",
-        version="0.1.0",
+        version=__version__,
         summary="Everything you ate, did and kept, on one day page.",
         lifespan=_lifespan(settings, clock, tracing),
         generate_unique_id_function=lambda route: route.name,
@@ -164,12 +162,9 @@ async def _start_embedded(data_dir: Path, stack: AsyncExitStack) -> str:
 
 
 def _migrate(url: str) -> None:
-    from alembic import command  # noqa: PLC0415 - only a development start migrates
-    from alembic.config import Config  # noqa: PLC0415
+    from daybook.database.migrations import migrate  # noqa: PLC0415 - only a development start migrates
 
-    config = Config(MIGRATIONS)
-    config.attributes["database_url"] = url
-    command.upgrade(config, "head")
+    migrate(url=url)
 
 
 def _authenticator(settings: Settings, stack: AsyncExitStack) -> Authenticator:
@@ -211,7 +206,7 @@ def _photo_pipeline(settings: Settings, stack: AsyncExitStack) -> PhotoPipeline:
 
 
 def _page_fetcher(stack: AsyncExitStack) -> PageFetcher:
-    fetcher = PageFetcher("Daybook/0.1 (link preview)")
+    fetcher = PageFetcher(f"Daybook/{__version__} (link preview)")
     stack.push_async_callback(fetcher.aclose)
     return fetcher
 
