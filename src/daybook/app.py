@@ -33,6 +33,7 @@ from daybook.library.pages.fetcher import PageFetcher
 from daybook.settings import Settings
 from daybook.web import health, problem
 from daybook.web.body_limit import BodyLimit
+from daybook.web.head import HeadAsGet
 from daybook.web.problem import answer_errors, document_problems
 from daybook.web.request_id import RequestId, request_id
 from daybook.web.request_log import RequestLog, configure_logging
@@ -80,6 +81,7 @@ def create_app(
     answer_errors(app)
     document_problems(app)
     # The last one added is the outermost.
+    app.add_middleware(HeadAsGet)
     app.add_middleware(BodyLimit, max_bytes=settings.body_max_bytes, larger=_larger_bodies(settings))
     if settings.cors_origins:
         app.add_middleware(
