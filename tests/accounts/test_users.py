@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from daybook.tracing import watch_statements
 from tests.fixtures.server import Person, Server, sign_up
 
 ACCOUNT: dict[str, Any] = {
@@ -93,10 +94,68 @@ async def test_a_profile_is_changed_by_what_is_named(mina: Person) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"username": None}, {"profileImage": "javascript:alert(1)"}, {"isPremium": True}, {"password": "a new one!"}],
+    [
+        {"username": "민아"},
+        {"timezone": "Europe/Lisbon"},
+        {"profileImage": "https://example.com/m.png"},
+        {"locale": "pt-PT"},
+        {"gender": "female"},
+        {"ageRange": "40-49"},
+        {"profileImage": None},
+        {"locale": None},
+        {"gender": None},
+        {"ageRange": None},
+        {},
+    ],
+    ids=str,
+)
+async def test_a_change_leaves_everything_else_as_it_was(mina: Person, change: dict[str, Any]) -> None:
+    known = {"profileImage": "https://example.com/1.png", "locale": "ko-KR", "gender": "other", "ageRange": "30-39"}
+    before = (await mina.client.patch("/api/users/me", json=known)).json()
+    assert before | known == before
+    with watch_statements() as statements:
+        changed = await mina.client.patch("/api/users/me", json=change)
+    after = changed.json()
+    assert after == before | change | {"updatedAt": after["updatedAt"]}
+    assert (after["updatedAt"] > before["updatedAt"]) is bool(change)
+    # The row, its change, and whether the database knows the time zone.
+    assert len(statements) == 1 + bool(change) + ("timezone" in change)
+    assert (await mina.client.get("/api/users/me")).json() == after
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"username": None},
+        {"timezone": None},
+        {"email": None, "currentPassword": "x"},
+        {"password": None, "currentPassword": "x"},
+        {"timezone": "Nowhere/Land"},
+        {"profileImage": "javascript:alert(1)"},
+        {"isPremium": True},
+    ],
+    ids=str,
 )
 async def test_a_profile_that_cannot_be_is_refused(mina: Person, change: dict[str, Any]) -> None:
-    assert (await mina.client.patch("/api/users/me", json=change)).status_code == 422
+    before = (await mina.client.get("/api/users/me")).json()
+    refused = await mina.client.patch("/api/users/me", json=change)
+    assert (refused.status_code, refused.json()["errors"][0]["loc"]) == (422, ["body", next(iter(change))])
+    assert (await mina.client.get("/api/users/me")).json() == before
+
+
+@pytest.mark.parametrize("change", [{"password": "a new one!"}, {"email": "mina.new@example.com"}], ids=str)
+async def test_email_and_password_are_not_changed_without_the_password(mina: Person, change: dict[str, Any]) -> None:
+    for unconfirmed in (change, change | {"currentPassword": None}):
+        assert (await mina.client.patch("/api/users/me", json=unconfirmed)).status_code == 422
+    wrong = await mina.client.patch("/api/users/me", json=change | {"currentPassword": "guess guess"})
+    assert (wrong.status_code, wrong.json()["type"]) == (401, "/problems/wrong-credentials")
+
+
+async def test_a_deleted_account_has_no_password_to_confirm_with(mina: Person) -> None:
+    await mina.client.delete("/api/users/me")
+    change = {"email": "mina.new@example.com", "currentPassword": mina.password}
+    refused = await mina.client.patch("/api/users/me", json=change)
+    assert (refused.status_code, refused.json()["type"]) == (401, "/problems/unauthenticated")
 
 
 async def test_a_new_password_needs_the_old_one_and_ends_other_sessions(

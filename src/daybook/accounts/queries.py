@@ -47,6 +47,11 @@ def user(user_id: int) -> Select[User]:
     return select(User).where(User.id == user_id)
 
 
+def password_hash(user_id: int) -> Select[str | None]:
+    """The hash of a person's password, None for somebody who signs in through OpenID Connect only."""
+    return select(User.password_hash).where(User.id == user_id)
+
+
 def user_by_email(email: str) -> Select[User]:
     """The person with this email, in any letter case."""
     return select(User).where(func.lower(User.email) == func.lower(email))

@@ -120,18 +120,18 @@ async def get_me(caller: AccountReader, session: ReadSession) -> User:
 
 
 @router.patch(
-    "/me", response_model=UserRead, responses=problems(AccountExists, WrongCredentials), openapi_extra=sql_budget(6)
+    "/me", response_model=UserRead, responses=problems(AccountExists, WrongCredentials), openapi_extra=sql_budget(5)
 )
-async def change_me(
-    wanted: UserUpdate, caller: AccountWriter, database: TheDatabase, auth: Authentication, now: Now
+async def update_me(
+    changes: UserUpdate, caller: AccountWriter, database: TheDatabase, auth: Authentication, now: Now
 ) -> User:
-    """Change the fields that are sent. A new password ends every other session."""
-    return await users.update(database, auth.passwords, caller, wanted, now)
+    """Change your account. A new password ends every other session."""
+    return await users.update(database, auth.passwords, caller, changes, now)
 
 
 @router.delete("/me", status_code=204, responses=problems(), openapi_extra=sql_budget(2))
 async def delete_me(caller: AccountWriter, session: WriteSession) -> None:
-    """Delete the account and everything that it owns. There is no way back."""
+    """Delete your account and everything in it, for good."""
     await users.delete(session, caller)
 
 

@@ -5,6 +5,7 @@ from uuid import UUID
 from zoneinfo import available_timezones
 
 from pydantic import (
+    MISSING,
     AfterValidator,
     AwareDatetime,
     ConfigDict,
@@ -39,6 +40,9 @@ Password = Annotated[
 ]
 Email = Annotated[EmailStr, Field(max_length=254, examples=["mina@example.com"])]
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40), STORABLE]
+Username = Annotated[Line, Field(examples=["Mina"])]
+AgeRange = Annotated[Word, Field(examples=["30-39"])]
+Locale = Annotated[Word, Field(examples=["ko-KR"])]
 WebAddress = Annotated[str, StringConstraints(max_length=2000), STORABLE, AfterValidator(_web_address)]
 
 
@@ -47,27 +51,25 @@ class UserCreate(Schema):
 
     email: Email
     password: Password
-    username: Annotated[Line, Field(examples=["Mina"])]
+    username: Username
     timezone: Timezone
     user_key: Annotated[Line | None, Field(description="The identity that a device or mini-app knows you by.")] = None
     gender: Word | None = None
-    age_range: Annotated[Word | None, Field(examples=["30-39"])] = None
-    locale: Annotated[Word | None, Field(examples=["ko-KR"])] = None
+    age_range: AgeRange | None = None
+    locale: Locale | None = None
 
 
 class UserUpdate(Schema):
-    """What to change; what is not named stays. Email and password need `currentPassword`."""
+    """The fields to change. A field that is left out keeps its value. Email and password need `currentPassword`."""
 
-    # An empty default only stands for "not named": what cannot be null has no null to stand for it.
-
-    username: Line = ""
-    timezone: Timezone = ""
-    profile_image: WebAddress | None = None
-    locale: Word | None = None
-    gender: Word | None = None
-    age_range: Word | None = None
-    email: Email = ""
-    password: Password = ""
+    username: Username | MISSING = MISSING
+    timezone: Timezone | MISSING = MISSING
+    profile_image: WebAddress | MISSING | None = MISSING
+    locale: Locale | MISSING | None = MISSING
+    gender: Word | MISSING | None = MISSING
+    age_range: AgeRange | MISSING | None = MISSING
+    email: Email | MISSING = MISSING
+    password: Password | MISSING = MISSING
     current_password: Annotated[str, StringConstraints(max_length=200), STORABLE] | None = None
 
     @model_validator(mode="after")
@@ -77,8 +79,8 @@ class UserUpdate(Schema):
         return self
 
     def columns(self) -> dict[str, Any]:
-        """Return the columns to set, but for the password."""
-        return self.model_dump(exclude_unset=True, exclude={"password", "current_password"})
+        """Return the columns to set, except for the password."""
+        return self.model_dump(exclude={"password", "current_password"})
 
 
 class UserRead(Schema):

@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import uuid4
 
+from pydantic import MISSING
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,6 +15,8 @@ from daybook.accounts.passwords import Passwords
 from daybook.accounts.schemas import UserCreate, UserUpdate
 from daybook.database.engine import Database
 from daybook.errors import NotFound, Unauthenticated
+
+GONE = "The account of this token has been deleted."
 
 
 async def register(database: Database, passwords: Passwords, new: UserCreate, now: datetime) -> User:
@@ -34,39 +37,42 @@ async def get(session: AsyncSession, caller: Caller) -> User:
     """Return the caller's account; Unauthenticated when it has been deleted."""
     user = await session.scalar(queries.user(caller.user_id))
     if user is None:
-        raise Unauthenticated("The account of this token is gone.")
+        raise Unauthenticated(GONE)
     return user
 
 
 async def update(database: Database, passwords: Passwords, caller: Caller, changes: UserUpdate, now: datetime) -> User:
-    """Return the changed account. A new password signs every other session out.
+    """Return the changed account. A new password ends every other session.
 
-    WrongCredentials when the current password is not right, AccountExists when the new email is taken.
+    Raises WrongCredentials when the current password is wrong, AccountExists when the new email is taken.
     """
-    password_hash = None
+    # Both take a while, and need no connection meanwhile.
     if changes.current_password is not None:
-        async with database.read() as session:
-            user = await get(session, caller)
-        good, _ = await passwords.verify(changes.current_password, user.password_hash)
-        if not good:
-            raise WrongCredentials("The current password is not right.")
-        if changes.password:
-            password_hash = await passwords.hash(changes.password)
+        await _check_password(database, passwords, caller, changes.current_password)
+    password_hash = None if changes.password is MISSING else await passwords.hash(changes.password)
     async with database.write.begin() as session:
         user = await get(session, caller)
-        if changes.timezone:
+        if changes.timezone is not MISSING:
             await session.execute(queries.known_timezone(changes.timezone, now))
         for column, value in changes.columns().items():
             setattr(user, column, value)
-        if password_hash:
+        if password_hash is not None:
             user.password_hash = password_hash
             await session.execute(queries.revoke_other_families(caller.user_id, caller.session, now))
         try:
             await session.flush()
         except IntegrityError as error:  # the email is the only unique column that can be changed
             raise AccountExists("There is an account with this email already.") from error
-        await session.refresh(user, ["updated_at"])
         return user
+
+
+async def _check_password(database: Database, passwords: Passwords, caller: Caller, password: str) -> None:
+    row = await database.run(queries.password_hash(caller.user_id))
+    if row is None:
+        raise Unauthenticated(GONE)
+    correct, _ = await passwords.verify(password, row.password_hash)
+    if not correct:
+        raise WrongCredentials("The current password is wrong.")
 
 
 async def delete(session: AsyncSession, caller: Caller) -> None:
