@@ -18,8 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from benchmarks.servers import PostgreSQL, database_server, find_postgresql, machine, new_database
-from daybook.database.driver import Reader
 from daybook.database.engine import open_database
+from daybook.database.executor import Executor
 from daybook.database.projection import KeysetPage
 from daybook.library.models import Content
 from daybook.library.projections import CONTENTS, FOUND
@@ -155,7 +155,7 @@ COLUMNS = ["user_id", "url", "url_key", "content_type", "title", "description", 
 COLUMNS += ["search_text", "search_terms"]
 
 
-async def search(reader: Reader, user_id: int, q: str) -> KeysetPage:
+async def search(reader: Executor, user_id: int, q: str) -> KeysetPage:
     """Return the first page of what this person finds."""
     query = parse(user_id, q)
     assert query is not None
@@ -170,7 +170,7 @@ def spent(postgresql: PostgreSQL, before: dict[int, float]) -> float:
     return sum(seconds - before.get(pid, 0.0) for pid, seconds in postgresql.cpu().items()) * 1000
 
 
-async def measure_searches(reader: Reader, user_id: int, postgresql: PostgreSQL) -> None:
+async def measure_searches(reader: Executor, user_id: int, postgresql: PostgreSQL) -> None:
     """Print how long each kind of query takes: both of its statements, one query at a time."""
     took: dict[str, list[float]] = {name: [] for name in QUERIES}
     cpu = dict.fromkeys(QUERIES, 0.0)

@@ -2,12 +2,13 @@
 
 import pytest
 from sqlalchemy import BigInteger, Date, Text, bindparam, func, insert, literal, select
-from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import async_sessionmaker
 
 from daybook.accounts.models import User
-from daybook.database.compiled import CompiledStatement, InTransaction, StatementError
-from daybook.database.driver import Writer, open_reader
+from daybook.database.compiled import CompiledStatement, StatementError
+from daybook.database.executor import SessionExecutor
 from daybook.database.failures import CONSTRAINT_VIOLATIONS, constraint_of
+from tests.fixtures.executors import executor_on, leasing_engine
 
 NUMBER = bindparam("number", type_=BigInteger)
 SAY = CompiledStatement("SAY", select(NUMBER + NUMBER, bindparam("day", type_=Date), literal("kept", Text)))
@@ -29,18 +30,17 @@ def test_a_parameter_that_is_not_given() -> None:
 
 @pytest.mark.usefixtures("empty_database")
 async def test_by_itself_and_in_a_transaction(database_url: str) -> None:
-    engine = create_async_engine(database_url)
-    reader = open_reader(engine)
-    writer = Writer(reader.driver)
+    engine = leasing_engine(database_url)
+    writer = executor_on(engine, repeats_lost=False)
     assert await MAKE.fetch(writer, {"user_key": "kept"}) == [("kept",)]
     session_factory = async_sessionmaker(engine)
     async with session_factory() as session:
-        assert await MAKE.fetch(InTransaction(session), {"user_key": "rolled back"}) == [("rolled back",)]
-        assert await COUNT.fetch(InTransaction(session), {}) == [(2,)]
-        assert await COUNT.fetch(reader, {}) == [(1,)]
-    assert await COUNT.fetch(reader, {}) == [(1,)]
+        assert await MAKE.fetch(SessionExecutor(session), {"user_key": "rolled back"}) == [("rolled back",)]
+        assert await COUNT.fetch(SessionExecutor(session), {}) == [(2,)]
+        assert await COUNT.fetch(writer, {}) == [(1,)]
+    assert await COUNT.fetch(writer, {}) == [(1,)]
     async with session_factory() as session:
-        for runner in (writer, InTransaction(session)):
+        for runner in (writer, SessionExecutor(session)):
             with pytest.raises(CONSTRAINT_VIOLATIONS) as refused:
                 await MAKE.fetch(runner, {"user_key": "kept"})
             assert constraint_of(refused.value) == "uq_users_user_key"

@@ -4,8 +4,8 @@ import asyncio
 import gc
 import json
 import weakref
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -15,10 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import bindparam, insert, select, text, update
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import joinedload, selectinload
 
-from daybook.database.driver import Reader, open_reader
+from daybook.database.executor import AutocommitExecutor, Executor
 from daybook.database.projection import KeysetPage, Projection
 from tests.database.projection_models import (
     Author,
@@ -35,6 +35,7 @@ from tests.database.projection_models import (
     Word,
     book_tag,
 )
+from tests.fixtures.executors import executor_on, leasing_engine
 
 
 @dataclass
@@ -43,14 +44,16 @@ class Recorded:
 
     statements: list[str] = field(default_factory=list)
 
-    def logging_token(self) -> str | None:
-        return None
-
     def begin(self, sql: str, *_: object) -> None:
         self.statements.append(sql)
 
     def end(self, statement: None, **outcome: object) -> None:
         pass
+
+    def taken(self, connection: object) -> None:
+        pass
+
+    released = taken
 
 
 TEXT = st.text(
@@ -124,7 +127,7 @@ entities = (
 @pytest.fixture(scope="module")
 async def shop(database_url: str) -> AsyncIterator[AsyncEngine]:
     """An engine on a database that has the tables, three authors and three tags."""
-    engine = create_async_engine(database_url, connect_args={"server_settings": {"timezone": "UTC"}})
+    engine = leasing_engine(database_url, connect_args={"server_settings": {"timezone": "UTC"}})
     async with engine.begin() as connection:
         await connection.execute(text("DROP SCHEMA IF EXISTS projection CASCADE"))
         await connection.execute(text("CREATE SCHEMA projection"))
@@ -140,8 +143,14 @@ async def shop(database_url: str) -> AsyncIterator[AsyncEngine]:
 
 
 @pytest.fixture(scope="module")
-def reader(shop: AsyncEngine) -> Reader:
-    return open_reader(shop)
+def _reader(shop: AsyncEngine) -> AutocommitExecutor:
+    return executor_on(shop)
+
+
+@pytest.fixture
+def reader(_reader: AutocommitExecutor) -> Iterator[AutocommitExecutor]:
+    yield _reader
+    _reader.connections.recorder = None
 
 
 async def keep(engine: AsyncEngine, rows: list[dict[str, Any]]) -> list[Any]:
@@ -167,7 +176,7 @@ async def keep(engine: AsyncEngine, rows: list[dict[str, Any]]) -> list[Any]:
         return [BookRead.model_validate(book).model_dump(mode="json", by_alias=True) for book in found]
 
 
-async def test_json_equals_what_entities_give(shop: AsyncEngine, reader: Reader) -> None:
+async def test_json_equals_what_entities_give(shop: AsyncEngine, reader: Executor) -> None:
     loop = asyncio.get_running_loop()
 
     @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -240,7 +249,7 @@ def ids(body: bytes) -> list[int]:
     return [item["id"] for item in json.loads(body)]
 
 
-async def test_pages_follow_one_another_without_gap_or_repetition(shop: AsyncEngine, reader: Reader) -> None:
+async def test_pages_follow_one_another_without_gap_or_repetition(shop: AsyncEngine, reader: Executor) -> None:
     await keep(shop, [book(day=date(2026, 11, 1 + number // 3)) for number in range(10)])
     seen, after = [], None
     for _ in range(4):
@@ -251,14 +260,14 @@ async def test_pages_follow_one_another_without_gap_or_repetition(shop: AsyncEng
     assert after is None
 
 
-async def test_the_last_page_may_be_full(shop: AsyncEngine, reader: Reader) -> None:
+async def test_the_last_page_may_be_full(shop: AsyncEngine, reader: Executor) -> None:
     await keep(shop, [book(), book()])
     assert (await titles.page(reader, limit=2, author_id=1)).next_key is None
     assert (await titles.page(reader, limit=1, author_id=1)).next_key == (date(2026, 11, 22), 1)
 
 
 async def test_an_optional_criterion_holds_only_when_its_parameters_are_given(
-    shop: AsyncEngine, reader: Reader
+    shop: AsyncEngine, reader: Executor
 ) -> None:
     await keep(shop, [book(color=Word.GREEN), book(day=date(2026, 1, 1)), book(author_id=2)])
     day = date(2026, 1, 1)
@@ -267,14 +276,13 @@ async def test_an_optional_criterion_holds_only_when_its_parameters_are_given(
     assert ids(await titles.json(reader, author_id=1, start=day, end=day)) == [1]
 
 
-async def test_a_page_deep_in_the_list_is_one_range_of_an_index(shop: AsyncEngine, reader: Reader) -> None:
-    recorder = Recorded()
-    reader = Reader(replace(reader.driver, recorder=recorder))
+async def test_a_page_deep_in_the_list_is_one_range_of_an_index(shop: AsyncEngine, reader: AutocommitExecutor) -> None:
+    recorder = reader.connections.recorder = Recorded()
     await titles.page(reader, limit=3, after=(date(2026, 1, 1), 5), author_id=1)
     assert "(projection.books.day, projection.books.id) < ($3::DATE, $4::BIGINT)" in recorder.statements[-1]
 
 
-async def test_infinity_comes_out_as_the_driver_reads_it(shop: AsyncEngine, reader: Reader) -> None:
+async def test_infinity_comes_out_as_the_driver_reads_it(shop: AsyncEngine, reader: Executor) -> None:
     await keep(shop, [book()])
     change = update(Book).values(day=text("'infinity'"), moment=text("'-infinity'"), double=text("'NaN'"))
     async with shop.begin() as connection:
@@ -283,7 +291,7 @@ async def test_infinity_comes_out_as_the_driver_reads_it(shop: AsyncEngine, read
     assert (one["day"], one["moment"], one["double"]) == ("9999-12-31", "0001-01-01T00:00:00+00:00", None)
 
 
-async def test_nothing_found(shop: AsyncEngine, reader: Reader) -> None:
+async def test_nothing_found(shop: AsyncEngine, reader: Executor) -> None:
     await keep(shop, [])
     assert await titles.json(reader, author_id=1) == b"[]"
     assert await titles.json_or_none(reader, author_id=1) is None
@@ -291,9 +299,8 @@ async def test_nothing_found(shop: AsyncEngine, reader: Reader) -> None:
     assert await titles.page(reader, limit=5, author_id=1) == KeysetPage(b"[]", None)
 
 
-async def test_one_statement_however_many_rows(shop: AsyncEngine) -> None:
-    recorder = Recorded()
-    reader = open_reader(shop, recorder)
+async def test_one_statement_however_many_rows(shop: AsyncEngine, reader: AutocommitExecutor) -> None:
+    recorder = reader.connections.recorder = Recorded()
     for number in (1, 6):
         await keep(shop, [book(tags=[1, 2], chapters=[("One", ["a", "b"])]) for _ in range(number)])
         recorder.statements.clear()

@@ -8,13 +8,12 @@ from typing import Annotated, Any
 import pytest
 from pydantic import AliasPath, Field, PlainSerializer, computed_field, create_model
 from sqlalchemy import LargeBinary, Numeric, bindparam
-from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import Mapped, mapped_column
 
 from daybook.database.compiled import StatementError
-from daybook.database.driver import open_reader
 from daybook.database.projection import Projection, ProjectionError
 from tests.database.projection_models import Author, Base, Book, Chapter, PupilRead, Schema, Tag
+from tests.fixtures.executors import executor_on, leasing_engine
 
 
 class Odd(Base):
@@ -98,7 +97,7 @@ pupils = Projection(
     ],
 )
 async def test_parameters_are_as_declared(parameters: dict[str, object], message: str) -> None:
-    reader = open_reader(create_async_engine("postgresql+asyncpg://nobody@127.0.0.1:1/none"))
+    reader = executor_on(leasing_engine("postgresql+asyncpg://nobody@127.0.0.1:1/none"))
     with pytest.raises(StatementError, match=message):
         await pupils.json(reader, **parameters)
 
@@ -114,18 +113,13 @@ async def test_parameters_are_as_declared(parameters: dict[str, object], message
     ],
 )
 async def test_pages_need_a_key(mapped: type[Any], order_by: Sequence[Any], message: str) -> None:
-    reader = open_reader(create_async_engine("postgresql+asyncpg://nobody@127.0.0.1:1/none"))
+    reader = executor_on(leasing_engine("postgresql+asyncpg://nobody@127.0.0.1:1/none"))
     read = schema(id=(int, ...)) if mapped is Author else schema(number=(int, ...))
     with pytest.raises(ProjectionError, match=message):
         await Projection(read, mapped, order_by=order_by).page(reader, limit=1)
 
 
 async def test_a_page_takes_a_whole_key() -> None:
-    reader = open_reader(create_async_engine("postgresql+asyncpg://nobody@127.0.0.1:1/none"))
+    reader = executor_on(leasing_engine("postgresql+asyncpg://nobody@127.0.0.1:1/none"))
     with pytest.raises(ProjectionError, match="takes 1 values"):
         await pupils.page(reader, limit=1, after=[1, 2], mentor_id=1)
-
-
-def test_an_engine_with_pre_ping() -> None:
-    with pytest.raises(ValueError, match="pool_pre_ping=False"):
-        open_reader(create_async_engine("postgresql+asyncpg://nobody@127.0.0.1:1/none", pool_pre_ping=True))

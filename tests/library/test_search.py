@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import insert, text
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from daybook.accounts.models import User
-from daybook.database.driver import Reader, open_reader
+from daybook.database.executor import Executor
 from daybook.database.projection import Projection
 from daybook.errors import InvalidInput
 from daybook.library.models import Content
@@ -29,6 +29,7 @@ from daybook.library.search import (
 )
 from daybook.tags.models import ContentTag, Tag
 from daybook.tags.names import tag_key
+from tests.fixtures.executors import executor_on, leasing_engine
 
 
 def patterns(q: str) -> list[str]:
@@ -111,7 +112,7 @@ class Library:
     """The library of somebody, beside that of somebody else."""
 
     engine: AsyncEngine
-    reader: Reader
+    reader: Executor
     user_id: int
     other_id: int
 
@@ -151,11 +152,11 @@ class Library:
 @pytest.fixture
 async def library(engine: AsyncEngine, empty_database: None, database_url: str) -> AsyncIterator[Library]:
     settings = {"jit": "off", "plan_cache_mode": "force_generic_plan"}
-    pool = create_async_engine(database_url, connect_args={"server_settings": settings})
+    pool = leasing_engine(database_url, connect_args={"server_settings": settings})
     async with engine.begin() as connection:
         people = [{"user_key": name, "username": name, "timezone": "UTC"} for name in ("mina", "other")]
         user_ids = (await connection.scalars(insert(User).returning(User.id), people)).all()
-    yield Library(engine, open_reader(pool), *user_ids)
+    yield Library(engine, executor_on(pool), *user_ids)
     await pool.dispose()
 
 

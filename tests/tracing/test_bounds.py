@@ -15,13 +15,13 @@ from tests.tracing.conftest import Traced
 WITHOUT = """
 import sys
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import AsyncAdaptedQueuePool
+from daybook.database.pool import LeasingPool
 from daybook.database.engine import open_database
 from daybook.settings import Settings
 database = open_database("postgresql+asyncpg://nobody@localhost/none", Settings(debug=False))
 assert not [name for name in sys.modules if name.startswith("daybook.tracing")]
 assert database.engine.sync_engine._has_events is False
-assert type(database.engine.sync_engine.pool) is AsyncAdaptedQueuePool
+assert type(database.engine.sync_engine.pool) is LeasingPool
 assert type(database.write().sync_session) is Session
 assert type(database.read().sync_session) is Session
 """

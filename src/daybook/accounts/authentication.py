@@ -11,8 +11,8 @@ from daybook.accounts.caller import DESCRIPTIONS, Caller, Scope
 from daybook.accounts.service import api_tokens
 from daybook.accounts.service.sign_in import Authenticator
 from daybook.accounts.tokens import API_TOKEN_PREFIX
-from daybook.database.driver import Reader
 from daybook.database.engine import Database
+from daybook.database.executor import Executor
 from daybook.errors import Forbidden, Unauthenticated
 
 
@@ -70,7 +70,7 @@ class Access:
     now: datetime
 
     @property
-    def reader(self) -> Reader:
+    def reader(self) -> Executor:
         """What projections are run with."""
         return self.database.reader
 

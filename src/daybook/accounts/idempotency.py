@@ -20,8 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from daybook.accounts.caller import Caller
 from daybook.accounts.models import IdempotencyKey
-from daybook.database.compiled import InTransaction, Runner
 from daybook.database.engine import Database
+from daybook.database.executor import Executor, SessionExecutor
 from daybook.errors import Conflict, InvalidInput
 
 KEPT = timedelta(days=1)
@@ -76,7 +76,7 @@ class Once:
         return _respond(status, body)
 
     async def one_statement(
-        self, caller: Caller, sent: BaseModel | bytes, work: Callable[[Runner], Awaitable[Answer]]
+        self, caller: Caller, sent: BaseModel | bytes, work: Callable[[Executor], Awaitable[Answer]]
     ) -> Response:
         """Return the answer of `work`, which writes with one statement, or that of the first time.
 
@@ -85,7 +85,7 @@ class Once:
         if self.key is None:
             database: Database = self.request.state.database
             return _respond(*await work(database.writer))
-        return await self(caller, sent, lambda session: work(InTransaction(session)))
+        return await self(caller, sent, lambda session: work(SessionExecutor(session)))
 
     async def first_answer(self, caller: Caller, sent: BaseModel | bytes) -> Response | None:
         """Return the answer that this key has had already, if any: for who has to wait before the work proper."""

@@ -4,38 +4,20 @@ For a statement that every request runs, what SQLAlchemy does each time (a cache
 statement looked up, its parameters by name) costs more than sending it. Here it is done once, at import.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import BindParameter, Select
 from sqlalchemy.dialects.postgresql import asyncpg
-from sqlalchemy.ext.asyncio import AsyncSession
+
+from daybook.database.executor import Executor
 
 DIALECT = asyncpg.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy has no types there
 
 
 class StatementError(TypeError):
     """A statement cannot be compiled once, or is run without one of its parameters; the message says which."""
-
-
-class Runner(Protocol):
-    """What runs compiled statements: `Reader` and `Writer` each by itself, `InTransaction` in that of a session."""
-
-    async def fetch(self, sql: str, parameters: Sequence[object], /) -> list[Any]:
-        """Return the statement's rows."""
-
-
-@dataclass(frozen=True, slots=True)
-class InTransaction:
-    """Runs compiled statements in the transaction of a session, beside whatever else the session does."""
-
-    session: AsyncSession
-
-    async def fetch(self, sql: str, parameters: Sequence[object], /) -> list[Any]:
-        """Return the statement's rows; raises SQLAlchemy's errors."""
-        connection = await self.session.connection()
-        return list(await connection.exec_driver_sql(sql, tuple(parameters)))
 
 
 class CompiledStatement:
@@ -56,9 +38,9 @@ class CompiledStatement:
         except KeyError as missing:
             raise StatementError(f"{self.name} is missing its parameter {missing}") from None
 
-    async def fetch(self, runner: Runner, given: Mapping[str, object]) -> list[Any]:
+    async def fetch(self, executor: Executor, given: Mapping[str, object]) -> list[Any]:
         """Return the rows; StatementError when a parameter is not given."""
-        return await runner.fetch(self.sql, self.arguments(given))
+        return await executor.fetch(self.sql, self.arguments(given))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The one engine of a process, and what is made from it: sessions to read and to write, and what runs on the driver."""
+"""The one engine of a process, and what is made from it: sessions, and executors of compiled statements."""
 
 from dataclasses import dataclass
 from typing import Any, Never, Protocol, TypeVarTuple
@@ -11,13 +11,16 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry, Pool
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
-from daybook.database.driver import Reader, Recorder, Writer, open_reader
+from daybook.database.executor import AutocommitExecutor, Executor
+from daybook.database.leases import LeasedConnections, StatementRecorder
+from daybook.database.pool import LeasingPool
 from daybook.errors import Unavailable
 from daybook.settings import Settings
 
 Columns = TypeVarTuple("Columns")
 
 CONNECT_TIMEOUT = 5.0
+"""Seconds for making a connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +36,10 @@ class Database:
     """The same pool, without transactions."""
     write: async_sessionmaker[AsyncSession]
     read: async_sessionmaker[AsyncSession]
-    reader: Reader
-    """Runs projections on the driver."""
-    writer: Writer
-    """Runs writes on the driver that are one statement, compiled once."""
+    reader: Executor
+    """Runs projections, each a statement by itself; one whose connection was lost runs once more."""
+    writer: Executor
+    """Runs writes that are one statement, compiled once; never twice."""
 
     async def run(self, statement: TypedReturnsRows[*Columns]) -> Row[*Columns] | None:
         """Run one statement that is a unit of work by itself, and return its row, if it has one.
@@ -48,11 +51,11 @@ class Database:
             return (await connection.execute(statement)).one_or_none()
 
     async def close(self) -> None:
-        """Close every pooled connection."""
+        """Close every connection."""
         await self.engine.dispose()
 
 
-class Tracing(Recorder, Protocol):
+class EngineTracing(StatementRecorder, Protocol):
     """What query tracing hangs into the engine when it is made; the package itself is imported in debug only."""
 
     @property
@@ -67,9 +70,11 @@ class Tracing(Recorder, Protocol):
         """Listen to the engine."""
 
 
-def open_database(url: str, settings: Settings, tracing: Tracing | None = None) -> Database:
+def open_database(url: str, settings: Settings, tracing: EngineTracing | None = None) -> Database:
     """Return the database at `url`; nothing is connected before the first statement."""
-    traced_engine: dict[str, Any] = {"poolclass": tracing.pool_class} if tracing else {}
+    pool_class: type[Pool] = (
+        type("TracedLeasingPool", (LeasingPool, tracing.pool_class), {}) if tracing else LeasingPool
+    )
     traced_session: dict[str, Any] = {"sync_session_class": tracing.session_class} if tracing else {}
     engine = create_async_engine(
         url,
@@ -84,18 +89,19 @@ def open_database(url: str, settings: Settings, tracing: Tracing | None = None) 
         connect_args=_connect_args(settings),
         json_serializer=_to_json,
         json_deserializer=orjson.loads,
-        **traced_engine,
+        poolclass=pool_class,
     )
     if tracing:
         tracing.install(engine)
-    # In this order: the reader has to say first that it cannot wait for a connection to be made.
-    reader = open_reader(engine, tracing)
     event.listen(engine.sync_engine, "do_connect", _connect)
     autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+    connections = LeasedConnections(
+        engine, size=settings.pool_size + settings.pool_overflow, recycle=settings.pool_recycle, recorder=tracing
+    )
     return Database(
         engine=engine,
-        reader=reader,
-        writer=Writer(reader.driver),
+        reader=AutocommitExecutor(connections, repeats_lost=True),
+        writer=AutocommitExecutor(connections, repeats_lost=False),
         autocommit=autocommit,
         write=async_sessionmaker(engine, expire_on_commit=False, **traced_session),
         read=async_sessionmaker(

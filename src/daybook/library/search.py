@@ -32,7 +32,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from daybook.database.compiled import CompiledStatement, Runner
+from daybook.database.compiled import CompiledStatement
+from daybook.database.executor import Executor
 from daybook.errors import InvalidInput
 from daybook.library.models import Content
 from daybook.tags.models import ContentTag, Tag
@@ -192,7 +193,7 @@ OWNED: ColumnElement[bool] = Content.user_id + literal_column("0") == bindparam(
 """The contents of `user_id`, to be found by the index on terms rather than by their owner."""
 
 
-async def by_index(runner: Runner, query: Query) -> bool:
+async def by_index(runner: Executor, query: Query) -> bool:
     """Return whether the index is the faster way to what is looked for: when it has terms, and not MANY hits.
 
     One statement. What many contents have is met soon by walking through the newest.

@@ -13,6 +13,7 @@ from daybook.tracing.trace import DETAILS, Hold, OrmSpan, Trace, current_span, c
 logger = logging.getLogger("daybook.tracing")
 
 _HOLD = "daybook.tracing.hold"
+_ENTRY = "daybook.tracing.entry"
 IDLE_AFTER = 0.5
 """Seconds that a connection may be held with little to do before it is worth a warning."""
 
@@ -53,26 +54,41 @@ class TracedPool(AsyncAdaptedQueuePool):
         finally:
             now = perf_counter()
             _add_wait(trace, current_span.get(), now - started)
+        if entry.record_info is not None:
+            entry.record_info[_ENTRY] = entry
+        self._note_taken(trace, entry, now)
+        return entry
+
+    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
+        self.note_released(record)
+        super()._do_return_conn(record)
+
+    def note_taken(self, connection: ManagesConnection) -> None:
+        """Take note that a connection that stays checked out between its uses is in use again."""
+        entry: ConnectionPoolEntry = (connection.record_info or {})[_ENTRY]
+        self._note_taken(current_trace.get(), entry, perf_counter())
+
+    def note_released(self, connection: ManagesConnection) -> None:
+        """Take note that nobody uses it any more, or for the time being."""
+        hold: Hold | None = (connection.record_info or {}).pop(_HOLD, None)
+        if hold is None:
+            return
+        self.holds.discard(hold)
+        trace, hold.trace = hold.trace, None
+        hold.ended = perf_counter()
+        if trace is not None:
+            seconds = hold.ended - hold.started
+            trace.held += seconds
+            if seconds > IDLE_AFTER and held_for_nothing(hold) and len(trace.idle_holds) < DETAILS:
+                trace.idle_holds = (*trace.idle_holds, hold)
+
+    def _note_taken(self, trace: Trace | None, entry: ConnectionPoolEntry, now: float) -> None:
         hold = Hold(trace, entry, now)
         self.holds.add(hold)
         if entry.record_info is not None:
             entry.record_info[_HOLD] = hold
         if trace is not None and len(trace.holds) < DETAILS:
             trace.holds.append(hold)
-        return entry
-
-    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
-        hold: Hold | None = (record.record_info or {}).pop(_HOLD, None)
-        if hold is not None:
-            self.holds.discard(hold)
-            trace, hold.trace = hold.trace, None
-            hold.ended = perf_counter()
-            if trace is not None:
-                seconds = hold.ended - hold.started
-                trace.held += seconds
-                if seconds > IDLE_AFTER and held_for_nothing(hold) and len(trace.idle_holds) < DETAILS:
-                    trace.idle_holds = (*trace.idle_holds, hold)
-        super()._do_return_conn(record)
 
 
 def _add_wait(trace: Trace | None, span: OrmSpan | None, seconds: float) -> None:

@@ -177,6 +177,16 @@ class Recorder:
         if trace is not None:
             trace.end(statement)
 
+    def taken(self, connection: ManagesConnection) -> None:
+        """Record that a connection which stays checked out of the engine's pool between its uses is in use again."""
+        if self.engine is not None and isinstance(pool := self.engine.sync_engine.pool, TracedPool):
+            pool.note_taken(connection)
+
+    def released(self, connection: ManagesConnection) -> None:
+        """Record that such a connection is idle, until it is taken again."""
+        if self.engine is not None and isinstance(pool := self.engine.sync_engine.pool, TracedPool):
+            pool.note_released(connection)
+
     def _identify(self) -> str:
         given = self._request_id() if self._request_id is not None else None
         if not given:

@@ -11,8 +11,8 @@ from daybook.community.models import ArticleTopic
 from daybook.community.projections import ARTICLE
 from daybook.community.queries import articles as queries
 from daybook.community.schemas import MAX_ITEMS, ArticleCreate, ArticleUpdate, TopicRead
-from daybook.database.driver import Reader
 from daybook.database.engine import Database
+from daybook.database.executor import Executor
 from daybook.library.errors import ContentNotFound
 from daybook.tags.errors import TagNotFound
 from daybook.tags.names import tag_key
@@ -70,7 +70,7 @@ def _missing(wanted: Sequence[int], found: Sequence[int]) -> ContentNotFound:
     return ContentNotFound("Some of these contents are not among yours.", errors=errors)
 
 
-async def read(reader: Reader, caller: Caller, article_id: int) -> bytes:
+async def read(reader: Executor, caller: Caller, article_id: int) -> bytes:
     """Return an article with its links, as JSON; ArticleNotFound."""
     found = await ARTICLE.json_or_none(reader, id=article_id, caller_id=caller.user_id)
     if found is None:

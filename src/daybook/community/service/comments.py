@@ -9,8 +9,8 @@ from daybook.community.projections import COMMENT, COMMENTS
 from daybook.community.queries import articles
 from daybook.community.queries import comments as queries
 from daybook.community.service.articles import NOT_FOUND as NO_ARTICLE
-from daybook.database.driver import Reader
 from daybook.database.engine import Database
+from daybook.database.executor import Executor
 from daybook.database.projection import KeysetPage
 from daybook.web.page import decode_cursor
 from daybook.web.schema import BigId
@@ -29,7 +29,7 @@ async def read_all(database: Database, article_id: int, *, limit: int, cursor: s
     return page
 
 
-async def read(reader: Reader, comment_id: int) -> bytes:
+async def read(reader: Executor, comment_id: int) -> bytes:
     """Return a comment, as JSON; CommentNotFound."""
     found = await COMMENT.json_or_none(reader, id=comment_id)
     if found is None:

@@ -15,7 +15,7 @@ from pydantic import Field, FiniteFloat, TypeAdapter
 
 from daybook.community.enums import Feed
 from daybook.community.projections import FEEDS, SHUFFLED, FeedProjections
-from daybook.database.driver import Reader
+from daybook.database.executor import Executor
 from daybook.database.projection import KeysetPage, Projection
 from daybook.errors import InvalidInput
 from daybook.tags.names import tag_key
@@ -49,7 +49,7 @@ class Selection:
 
 
 async def read(
-    reader: Reader, feed: Feed, selection: Selection, *, seed: int | None, limit: int, cursor: str | None
+    reader: Executor, feed: Feed, selection: Selection, *, seed: int | None, limit: int, cursor: str | None
 ) -> KeysetPage:
     """Return a page of a feed; InvalidInput for a cursor of another one."""
     key = decode_cursor(cursor, KEYS[feed])[1:] if cursor else None
@@ -60,7 +60,7 @@ async def read(
 
 
 async def _page(
-    reader: Reader,
+    reader: Executor,
     feed: FeedProjections,
     selection: Selection,
     *,
@@ -97,7 +97,7 @@ class _Round:
         return cls(seed, ascending=dice.random() < 0.5, start=dice.random())
 
     async def page(
-        self, reader: Reader, selection: Selection, limit: int, *, wrapped: bool, after: Sequence[object] = ()
+        self, reader: Executor, selection: Selection, limit: int, *, wrapped: bool, after: Sequence[object] = ()
     ) -> KeysetPage:
         """Return a page of one of its two halves, which wrapping lies between."""
         half = {"below" if self.ascending is wrapped else "least": self.start}
@@ -110,7 +110,7 @@ class _Round:
 
 
 async def _read_shuffled(
-    reader: Reader, selection: Selection, seed: int | None, limit: int, key: Sequence[Any] | None
+    reader: Executor, selection: Selection, seed: int | None, limit: int, key: Sequence[Any] | None
 ) -> KeysetPage:
     if key and seed not in {None, key[0]}:
         raise InvalidInput(

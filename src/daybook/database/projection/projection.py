@@ -11,7 +11,8 @@ from sqlalchemy import BindParameter, ColumnElement, Select, SQLColumnExpression
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import UnaryExpression
 
-from daybook.database.compiled import CompiledStatement, Runner
+from daybook.database.compiled import CompiledStatement
+from daybook.database.executor import Executor
 from daybook.database.projection.json_columns import ProjectionError
 from daybook.database.projection.schema_select import schema_rows
 
@@ -60,18 +61,18 @@ class Projection(Generic[SchemaT]):
         self._parameters = everything.names
         self._switches = tuple(_parameter_names(criterion) for criterion in self._optional)
 
-    async def json(self, runner: Runner, /, **parameters: object) -> bytes:
+    async def json(self, runner: Executor, /, **parameters: object) -> bytes:
         """Return all rows as a JSON array."""
         [(items,)] = await self._run(runner, "all", parameters)
         return _array(items)
 
-    async def json_or_none(self, runner: Runner, /, **parameters: object) -> bytes | None:
+    async def json_or_none(self, runner: Executor, /, **parameters: object) -> bytes | None:
         """Return the first row as a JSON object, None when there is none."""
         rows = await self._run(runner, "first", parameters)
         return bytes(rows[0][0]) if rows else None
 
     async def page(
-        self, runner: Runner, /, *, limit: int, after: Sequence[object] | None = None, **parameters: object
+        self, runner: Executor, /, *, limit: int, after: Sequence[object] | None = None, **parameters: object
     ) -> KeysetPage:
         """Return up to `limit` rows that follow the sort key `after`, those from the start without it."""
         parameters["limit"] = limit
@@ -84,7 +85,7 @@ class Projection(Generic[SchemaT]):
             return KeysetPage(_array(items), None)
         return KeysetPage(_array(memoryview(items)[: -beyond - len(SEPARATOR)]), tuple(map(_plain, key)))
 
-    async def objects(self, runner: Runner, /, **parameters: object) -> list[SchemaT]:
+    async def objects(self, runner: Executor, /, **parameters: object) -> list[SchemaT]:
         """Return all rows as instances of the schema, for rules that look at them; slower than `json`.
 
         Raises pydantic.ValidationError for rows that the schema does not take.
@@ -102,7 +103,7 @@ class Projection(Generic[SchemaT]):
 
     async def _run(
         self,
-        runner: Runner,
+        runner: Executor,
         shape: Shape,
         parameters: Mapping[str, object],
         *,

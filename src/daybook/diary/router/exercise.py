@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from daybook.accounts.authentication import DiaryAccess, DiaryWriter
 from daybook.accounts.idempotency import KeyReused, OncePerKey, RequestInFlight
 from daybook.accounts.service.users import require_own_key
-from daybook.database.compiled import Runner
+from daybook.database.executor import Executor
 from daybook.diary.errors import LogIdTaken, LogNotFound
 from daybook.diary.models import ExerciseLog
 from daybook.diary.projections import EXERCISE
@@ -35,7 +35,7 @@ router = APIRouter(prefix="/log/exercise", tags=["diary"])
 async def log_exercise(new: ExerciseLogCreate, caller: DiaryWriter, once: OncePerKey, now: Now) -> Response:
     """Log exercise."""
 
-    async def work(runner: Runner) -> tuple[int, Logged | ExerciseLogRead]:
+    async def work(runner: Executor) -> tuple[int, Logged | ExerciseLogRead]:
         made = await exercise.create(runner, caller, new, now)
         return (201, Logged(id=made)) if isinstance(made, UUID) else (200, made)
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 from daybook.accounts.authentication import DiaryAccess, DiaryWriter
 from daybook.accounts.idempotency import KeyReused, OncePerKey, RequestInFlight
 from daybook.accounts.service.users import require_own_key
-from daybook.database.compiled import Runner
+from daybook.database.executor import Executor
 from daybook.diary.errors import LogIdTaken, LogNotFound
 from daybook.diary.models import FoodLog
 from daybook.diary.projections import FOOD
@@ -37,7 +37,7 @@ router = APIRouter(prefix="/log/food", tags=["diary"])
 async def log_food(new: FoodLogCreate, caller: DiaryWriter, once: OncePerKey, now: Now) -> Response:
     """Log a meal with its ingredients."""
 
-    async def work(runner: Runner) -> tuple[int, Logged | FoodLogRead]:
+    async def work(runner: Executor) -> tuple[int, Logged | FoodLogRead]:
         made = await food.create(runner, caller, new, now)
         return (201, Logged(id=made)) if isinstance(made, UUID) else (200, made)
 
@@ -83,7 +83,7 @@ async def log_food_photo(
         analysis_id=seen.analysis_id,
     )
 
-    async def work(runner: Runner) -> tuple[int, FoodLogFromPhoto]:
+    async def work(runner: Executor) -> tuple[int, FoodLogFromPhoto]:
         made = await food.create(runner, caller, new, now)
         status, log = (201, await logs.get(runner, FOOD, caller, made)) if isinstance(made, UUID) else (200, made)
         return status, FoodLogFromPhoto(**log.model_dump(), analyzer=seen.analyzer)

@@ -12,8 +12,8 @@ from pydantic import TypeAdapter
 from uuid_utils.compat import uuid7
 
 from daybook.accounts.caller import Caller
-from daybook.database.driver import Reader
 from daybook.database.engine import Database
+from daybook.database.executor import Executor
 from daybook.database.projection import KeysetPage
 from daybook.diary import queries
 from daybook.diary.analyzers.analyzer import ExerciseFindings, FoodFindings, ModelAnswer, PhotoAnalyzer
@@ -94,7 +94,7 @@ async def exercise(
     )
 
 
-async def past(reader: Reader, caller: Caller, *, limit: int, cursor: str | None) -> KeysetPage:
+async def past(reader: Executor, caller: Caller, *, limit: int, cursor: str | None) -> KeysetPage:
     """Return what the caller asked the model, the latest first."""
     after = decode_cursor(cursor, ID_KEY) if cursor else None
     return await ANALYSES.page(reader, limit=limit, after=after, user_id=caller.user_id)

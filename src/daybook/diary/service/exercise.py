@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from daybook.accounts.caller import Caller
-from daybook.database.compiled import Runner
+from daybook.database.executor import Executor
 from daybook.diary import queries
 from daybook.diary.models import ExerciseLog
 from daybook.diary.projections import EXERCISE
@@ -15,7 +15,7 @@ from daybook.diary.schemas import ExerciseLogCreate, ExerciseLogRead, ExerciseLo
 from daybook.diary.service import logs
 
 
-async def create(runner: Runner, caller: Caller, new: ExerciseLogCreate, now: dt.datetime) -> UUID | ExerciseLogRead:
+async def create(runner: Executor, caller: Caller, new: ExerciseLogCreate, now: dt.datetime) -> UUID | ExerciseLogRead:
     """Return the new log's id; or the log, if an earlier request with the same id and words has made it.
 
     Raises LogIdTaken, or NotFound for what it names and is not the caller's.

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from daybook.accounts.caller import Caller
-from daybook.database.compiled import Runner
+from daybook.database.executor import Executor
 from daybook.diary import queries
 from daybook.diary.models import FoodIngredient, FoodLog
 from daybook.diary.projections import FOOD
@@ -20,7 +20,7 @@ from daybook.tags import service as tags
 from daybook.tags.models import FoodLogTag
 
 
-async def create(runner: Runner, caller: Caller, new: FoodLogCreate, now: dt.datetime) -> UUID | FoodLogRead:
+async def create(runner: Executor, caller: Caller, new: FoodLogCreate, now: dt.datetime) -> UUID | FoodLogRead:
     """Return the new meal's id; or the meal, if an earlier request with the same id and words has made it.
 
     One statement, however many ingredients and tags. Raises LogIdTaken, or NotFound for what it names and is not the

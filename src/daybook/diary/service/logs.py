@@ -9,8 +9,8 @@ from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from daybook.accounts.caller import Caller
-from daybook.database.compiled import CompiledStatement, Runner
-from daybook.database.driver import Reader
+from daybook.database.compiled import CompiledStatement
+from daybook.database.executor import Executor
 from daybook.database.failures import CONSTRAINT_VIOLATIONS, constraint_of
 from daybook.database.projection import KeysetPage
 from daybook.diary import queries
@@ -30,7 +30,7 @@ DEFAULTED = {"date", "photo_id"}
 """What `insert` fills in when it is left out."""
 
 
-async def read(reader: Reader, logs: LogProjections, caller: Caller, log_id: UUID) -> bytes:
+async def read(reader: Executor, logs: LogProjections, caller: Caller, log_id: UUID) -> bytes:
     """Return one of the caller's logs, as JSON; LogNotFound."""
     found = await logs.one.json_or_none(reader, user_id=caller.user_id, id=log_id)
     if found is None:
@@ -39,7 +39,7 @@ async def read(reader: Reader, logs: LogProjections, caller: Caller, log_id: UUI
 
 
 async def read_today(
-    reader: Reader, logs: LogProjections, caller: Caller, now: dt.datetime, *, limit: int, cursor: str | None
+    reader: Executor, logs: LogProjections, caller: Caller, now: dt.datetime, *, limit: int, cursor: str | None
 ) -> KeysetPage:
     """Return the logs of the caller's local day, the earliest first."""
     after = decode_cursor(cursor, ID_KEY) if cursor else None
@@ -47,7 +47,7 @@ async def read_today(
 
 
 async def read_between(
-    reader: Reader,
+    reader: Executor,
     logs: LogProjections,
     caller: Caller,
     *,
@@ -65,7 +65,7 @@ async def read_between(
     )
 
 
-async def get(runner: Runner, logs: LogProjections, caller: Caller, log_id: UUID) -> Any:
+async def get(runner: Executor, logs: LogProjections, caller: Caller, log_id: UUID) -> Any:
     """Return one of the caller's logs; LogNotFound."""
     found = await logs.one.objects(runner, user_id=caller.user_id, id=log_id)
     if not found:
@@ -82,7 +82,7 @@ async def get_for_update(session: AsyncSession, log: type[Log], caller: Caller, 
 
 
 async def insert(
-    runner: Runner, statement: CompiledStatement, caller: Caller, columns: Mapping[str, Any], now: dt.datetime
+    runner: Executor, statement: CompiledStatement, caller: Caller, columns: Mapping[str, Any], now: dt.datetime
 ) -> UUID | None:
     """Return the id of the new log, or None when there is one with this id already.
 
@@ -111,7 +111,9 @@ async def insert(
     return None
 
 
-async def repeated(runner: Runner, logs: LogProjections, caller: Caller, new: FoodLogCreate | ExerciseLogCreate) -> Any:
+async def repeated(
+    runner: Executor, logs: LogProjections, caller: Caller, new: FoodLogCreate | ExerciseLogCreate
+) -> Any:
     """Return the log that was made of the same words before; LogIdTaken when it says something else."""
     said = {name: value for name, value in new if name not in NOT_SAID and (value is not None or name not in DEFAULTED)}
     found = await logs.one.objects(runner, user_id=caller.user_id, id=new.id)

@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 
 from daybook.accounts.caller import Caller
-from daybook.database.compiled import InTransaction
 from daybook.database.engine import Database
+from daybook.database.executor import SessionExecutor
 from daybook.database.projection import KeysetPage
 from daybook.library.bookmark_files import Bookmark, BookmarkWriter
 from daybook.library.projections import CONTENTS
@@ -36,7 +36,7 @@ async def export(database: Database, caller: Caller, writer: BookmarkWriter) -> 
 async def _page(database: Database, caller: Caller, after: tuple[object, ...] | None) -> KeysetPage:
     async with database.read() as session:
         await session.connection(execution_options={"sql_expected": "a library is read page by page"})
-        return await CONTENTS.page(InTransaction(session), limit=BATCH, after=after, user_id=caller.user_id)
+        return await CONTENTS.page(SessionExecutor(session), limit=BATCH, after=after, user_id=caller.user_id)
 
 
 def _written(writer: BookmarkWriter, contents: bytes) -> bytes:

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from daybook.accounts.caller import Caller
-from daybook.database.driver import Reader
 from daybook.database.engine import Database
+from daybook.database.executor import Executor
 from daybook.database.failures import FAILURES, classify
 from daybook.database.projection import KeysetPage
 from daybook.errors import DaybookError, RateLimited, StorageFull, Unavailable
@@ -74,13 +74,13 @@ def _shown(filename: str | None) -> str:
     return unicodedata.normalize("NFC", name.replace("\x00", ""))[:200] or "bookmarks"
 
 
-async def read_all(reader: Reader, caller: Caller, *, limit: int, cursor: str | None) -> KeysetPage:
+async def read_all(reader: Executor, caller: Caller, *, limit: int, cursor: str | None) -> KeysetPage:
     """Return the caller's imports, the latest first."""
     after = decode_cursor(cursor, ID_KEY) if cursor else None
     return await IMPORTS.page(reader, limit=limit, after=after, user_id=caller.user_id)
 
 
-async def read(reader: Reader, caller: Caller, import_id: UUID) -> bytes:
+async def read(reader: Executor, caller: Caller, import_id: UUID) -> bytes:
     """Return one of the caller's imports, as JSON; ImportNotFound."""
     found = await IMPORT.json_or_none(reader, user_id=caller.user_id, id=import_id)
     if found is None:

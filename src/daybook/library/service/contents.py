@@ -10,8 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from daybook.accounts.caller import Caller
-from daybook.database.driver import Reader
 from daybook.database.engine import Database
+from daybook.database.executor import Executor
 from daybook.database.projection import KeysetPage
 from daybook.library import queries
 from daybook.library.enums import ContentType
@@ -34,7 +34,7 @@ NEWEST_KEY = TypeAdapter(tuple[dt.date, BigId])
 NOT_FOUND = "None of your contents has this id."
 
 
-async def read(reader: Reader, caller: Caller, content_id: int) -> bytes:
+async def read(reader: Executor, caller: Caller, content_id: int) -> bytes:
     """Return one of the caller's contents, as JSON; ContentNotFound."""
     found = await CONTENT.json_or_none(reader, user_id=caller.user_id, id=content_id)
     if found is None:
@@ -42,7 +42,7 @@ async def read(reader: Reader, caller: Caller, content_id: int) -> bytes:
     return found
 
 
-async def lookup(reader: Reader, caller: Caller, url: str) -> bytes:
+async def lookup(reader: Executor, caller: Caller, url: str) -> bytes:
     """Return the caller's content of this page, as JSON; ContentNotFound."""
     found = await CONTENT_AT.json_or_none(reader, user_id=caller.user_id, url_key=normalised(url))
     if found is None:
@@ -51,7 +51,7 @@ async def lookup(reader: Reader, caller: Caller, url: str) -> bytes:
 
 
 async def read_some(
-    reader: Reader,
+    reader: Executor,
     caller: Caller,
     *,
     limit: int,
@@ -82,7 +82,7 @@ async def read_some(
     )
 
 
-async def read_bookmarks(reader: Reader, caller: Caller, *, limit: int, cursor: str | None) -> KeysetPage:
+async def read_bookmarks(reader: Executor, caller: Caller, *, limit: int, cursor: str | None) -> KeysetPage:
     """Return the caller's bookmarked contents, the newest first."""
     after = decode_cursor(cursor, NEWEST_KEY) if cursor else None
     return await BOOKMARKS.page(reader, limit=limit, after=after, user_id=caller.user_id)
