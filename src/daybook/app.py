@@ -31,7 +31,7 @@ from daybook.diary.service.analyses import PhotoPipeline
 from daybook.library.imports.worker import Importer
 from daybook.library.pages.fetcher import PageFetcher
 from daybook.settings import Settings
-from daybook.web import health, problem
+from daybook.web import docs_pages, health, problem
 from daybook.web.body_limit import BodyLimit
 from daybook.web.problem import answer_errors, document_problems
 from daybook.web.request_id import RequestId, request_id
@@ -73,12 +73,16 @@ def create_app(
         version="0.1.0",
         summary="Everything you ate, did and kept, on one day page.",
         lifespan=_lifespan(settings, clock, tracing),
+        docs_url=None,
+        redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     mount(app)
     app.include_router(health.router)
     app.include_router(problem.router)
+    app.include_router(docs_pages.router)
+    docs_pages.serve_docs(app)
     answer_errors(app)
     document_problems(app)
     # The last one added is the outermost.

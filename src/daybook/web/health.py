@@ -9,7 +9,7 @@ from sqlalchemy import text
 from daybook.web.problem import problems
 from daybook.web.session import ReadSession
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["service"])
 
 
 class Health(BaseModel):

@@ -27,7 +27,7 @@ from daybook.errors import (
 
 MEDIA_TYPE = "application/problem+json"
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["service"])
 
 
 class FieldProblem(BaseModel):
