@@ -7,14 +7,13 @@ RUN /venv/bin/pip install --no-cache-dir --no-deps --require-hashes -r requireme
 COPY pyproject.toml README.md LICENSE alembic.ini ./
 COPY alembic alembic
 COPY src src
-RUN /venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation --editable .
+RUN /venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.13-slim
-RUN useradd --system --uid 10001 --home-dir /app daybook && install -d -o daybook /data
-WORKDIR /app
+RUN useradd --system --uid 10001 --home-dir /data --create-home daybook
 COPY --from=build /venv /venv
-COPY --from=build /app /app
 USER daybook
+WORKDIR /data
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     DAYBOOK_HOST=0.0.0.0 \
@@ -22,4 +21,4 @@ ENV PATH=/venv/bin:$PATH \
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/healthz', timeout=2)"]
-CMD ["python", "-m", "daybook"]
+CMD ["daybook", "serve"]

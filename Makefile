@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --no-deps
 
 # Every command is a name, not a file.
-.PHONY: bench bench-analyses bench-imports bench-search bench-tracing browser help run test check format migrate revision lock clean screenshot
+.PHONY: bench bench-analyses bench-imports bench-search bench-tracing browser coverage help hooks run test check format migrate revision lock clean screenshot dist
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,10 +24,16 @@ $(VENV)/development: requirements-dev.lock $(VENV)/runtime
 	@touch $@
 
 run: $(VENV)/runtime  ## Serve on http://127.0.0.1:8000 with a database of its own, debug on
-	@DAYBOOK_DEBUG=$${DAYBOOK_DEBUG:-1} $(BIN)/python -m daybook
+	@DAYBOOK_DEBUG=$${DAYBOOK_DEBUG:-1} $(BIN)/daybook serve
 
 test: $(VENV)/development  ## Run the tests on a real PostgreSQL (TESTS="tests/diary -x" for some)
 	@$(BIN)/python -m pytest -n auto $(TESTS)
+
+coverage: $(VENV)/development  ## Run the tests with coverage of lines and branches, and fail below the share in pyproject.toml
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest -n auto $(TESTS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
 
 browser:  ## Install the Chromium that drives the tracing page in tests (Debian, as root)
 	@apt-get update -qq && apt-get install -y -qq chromium
@@ -61,8 +67,11 @@ format: $(VENV)/development  ## Format the code and mend what the linter can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+hooks: $(VENV)/development  ## Check each commit by git hooks (.pre-commit-config.yaml)
+	@$(BIN)/prek install
+
 migrate: $(VENV)/runtime  ## Bring the database (DATABASE_URL, or the embedded one) to the newest schema
-	@$(BIN)/alembic upgrade head
+	@$(BIN)/daybook migrate
 
 revision: $(VENV)/runtime  ## Write a migration from the models: make revision MESSAGE="add weights"
 	@$(BIN)/alembic revision --autogenerate -m "$(MESSAGE)"
@@ -74,6 +83,9 @@ lock: $(VENV)/development  ## Resolve the dependencies again into the lock files
 	    --no-header --group build --group dev -c requirements.lock \
 	    pyproject.toml -o requirements-dev.lock
 
+dist: $(VENV)/runtime  ## Build the wheel and the source distribution into dist/
+	@$(BIN)/hatchling build
+
 clean:  ## Remove the virtual environment and caches (never the data in .daybook)
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

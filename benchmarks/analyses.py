@@ -42,7 +42,7 @@ async def daybook(gemini_url: str) -> AsyncIterator[str]:
             "GEMINI_API_KEY": "a-key",
             "DAYBOOK_GEMINI_BASE_URL": gemini_url,
         }
-        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "daybook", env=environment)
+        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "daybook", "serve", env=environment)
         url = f"http://127.0.0.1:{port}"
         async with httpx2.AsyncClient(base_url=url) as client:
             while True:

@@ -65,7 +65,7 @@ async def daybook(database_url: str, data_dir: str) -> AsyncIterator[Server]:
         "DAYBOOK_LOG_LEVEL": "WARNING",
         "DAYBOOK_MIGRATE": "0",
     }
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "daybook", env=environment)
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "daybook", "serve", env=environment)
     url = f"http://127.0.0.1:{port}"
     async with httpx2.AsyncClient(base_url=url) as client:
         while True:

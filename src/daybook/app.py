@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 import daybook.tables  # noqa: F401 - every table, before a statement refers to one
-from daybook import database
+from daybook import __version__, database
 from daybook.accounts.openid import OpenIDVerifier
 from daybook.accounts.passwords import Passwords
 from daybook.accounts.service.sign_in import Authenticator
@@ -33,6 +33,7 @@ from daybook.library.pages.fetcher import PageFetcher
 from daybook.settings import Settings
 from daybook.web import docs_pages, health, problem
 from daybook.web.body_limit import BodyLimit
+from daybook.web.head import HeadAsGet
 from daybook.web.problem import answer_errors, document_problems
 from daybook.web.request_id import RequestId, request_id
 from daybook.web.request_log import RequestLog, configure_logging
@@ -40,8 +41,6 @@ from daybook.web.session import Clock
 
 if TYPE_CHECKING:
     from daybook.tracing import Recorder
-
-MIGRATIONS = Path(__file__).parents[2] / "alembic.ini"
 
 
 class State(TypedDict):
@@ -70,7 +69,7 @@ def create_app(
         tracing = _recorder()
     app = FastAPI(
         title="Daybook",
-        version="0.1.0",
+        version=__version__,
         summary="Everything you ate, did and kept, on one day page.",
         lifespan=_lifespan(settings, clock, tracing),
         docs_url=None,
@@ -86,6 +85,7 @@ def create_app(
     answer_errors(app)
     document_problems(app)
     # The last one added is the outermost.
+    app.add_middleware(HeadAsGet)
     app.add_middleware(BodyLimit, max_bytes=settings.body_max_bytes, larger=_larger_bodies(settings))
     if settings.cors_origins:
         app.add_middleware(
@@ -168,12 +168,9 @@ async def _start_embedded(data_dir: Path, stack: AsyncExitStack) -> str:
 
 
 def _migrate(url: str) -> None:
-    from alembic import command  # noqa: PLC0415 - only a development start migrates
-    from alembic.config import Config  # noqa: PLC0415
+    from daybook.database.migrations import migrate  # noqa: PLC0415 - only a development start migrates
 
-    config = Config(MIGRATIONS)
-    config.attributes["database_url"] = url
-    command.upgrade(config, "head")
+    migrate(url=url)
 
 
 def _authenticator(settings: Settings, stack: AsyncExitStack) -> Authenticator:
@@ -215,7 +212,7 @@ def _photo_pipeline(settings: Settings, stack: AsyncExitStack) -> PhotoPipeline:
 
 
 def _page_fetcher(stack: AsyncExitStack) -> PageFetcher:
-    fetcher = PageFetcher("Daybook/0.1 (link preview)")
+    fetcher = PageFetcher(f"Daybook/{__version__} (link preview)")
     stack.push_async_callback(fetcher.aclose)
     return fetcher
 

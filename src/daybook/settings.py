@@ -159,6 +159,13 @@ class Settings(BaseSettings):
             raise ValueError("; ".join(problems))
         return self
 
+    @classmethod
+    def variables(cls) -> dict[str, str]:
+        """Return the environment variable of every setting, by the setting's name."""
+        return {
+            name: str(field.validation_alias or f"{PREFIX}{name.upper()}") for name, field in cls.model_fields.items()
+        }
+
     @property
     def production(self) -> bool:
         """Whether this is a production start."""

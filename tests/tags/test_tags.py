@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from daybook.tracing import watch_statements
 from tests.fixtures.server import Person
 from tests.library.test_contents import save
 
@@ -115,3 +116,36 @@ async def test_what_is_no_tag_is_422(mina: Person, wrong: dict[str, Any]) -> Non
     refused = await mina.client.post("/api/tags", json=wrong)
     assert refused.status_code == 422
     assert refused.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("change", [{"tagname": "after"}, {"color": 0xFFFF0000}, {}], ids=str)
+async def test_a_change_leaves_everything_else_as_it_was(mina: Person, change: dict[str, Any]) -> None:
+    await save(mina, tags=["before"])
+    (tag,) = (await mina.client.get("/api/tags")).json()["items"]
+    with watch_statements() as statements:
+        changed = await mina.client.patch(f"/api/tags/{tag['id']}", json=change)
+    assert changed.json() == tag | change | {"updatedAt": changed.json()["updatedAt"]}
+    assert (changed.json()["updatedAt"] > tag["updatedAt"]) is bool(change)
+    assert len(statements) == (2 if change else 1)
+    assert (await mina.client.get("/api/tags")).json()["items"] == [changed.json()]
+
+
+@pytest.mark.parametrize("change", [{"tagname": None}, {"color": None}, {"tagname": " "}, {"color": -1}], ids=str)
+async def test_a_change_that_no_tag_can_have_is_422(mina: Person, change: dict[str, Any]) -> None:
+    tag = await make(mina, "before")
+    refused = await mina.client.patch(f"/api/tags/{tag['id']}", json=change)
+    assert (refused.status_code, refused.json()["errors"][0]["loc"]) == (422, ["body", *change])
+    assert (await mina.client.get("/api/tags")).json()["items"] == [tag]
+
+
+async def test_merging_takes_as_many_statements_for_twice_the_links(mina: Person) -> None:
+    counts = []
+    for links in (2, 4):
+        for number in range(links):
+            await save(mina, url=f"https://example.com/{links}/{number}", tags=[f"from {links}"])
+        ids = [(await make(mina, name))["id"] for name in (f"from {links}", f"into {links}")]
+        with watch_statements() as statements:
+            merged = await mina.client.post(f"/api/tags/{ids[0]}/merge", json={"into": ids[1]})
+        assert merged.json()["contentCount"] == links
+        counts.append(len(statements))
+    assert counts == [5, 5]

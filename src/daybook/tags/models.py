@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, UniqueConstraint, func, select
-from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
+from sqlalchemy.orm import Mapped, MappedSQLExpression, column_property, mapped_column, relationship
 
 from daybook.accounts.models import owner
 from daybook.database.base import Base, BigIntId, Timestamped
@@ -69,14 +69,12 @@ class Tag(Timestamped, Base):
     __table_args__ = (UniqueConstraint("user_id", "tag_key"), UniqueConstraint("id", "user_id"))
 
 
-# Read by projections only: counting is a sub-select a row, which no entity should pay for unasked.
-Tag.content_count = column_property(
-    select(func.count()).where(ContentTag.tag_id == Tag.id).correlate_except(ContentTag).scalar_subquery(),
-    deferred=True,
-    raiseload=True,
-)
-Tag.food_log_count = column_property(
-    select(func.count()).where(FoodLogTag.tag_id == Tag.id).correlate_except(FoodLogTag).scalar_subquery(),
-    deferred=True,
-    raiseload=True,
-)
+def _count(link: type[ContentTag | FoodLogTag]) -> MappedSQLExpression[int]:
+    """Return how many things have a tag: a subquery a row, loaded only where a statement asks for the counts."""
+    count = select(func.count()).where(link.tag_id == Tag.id).correlate_except(link).scalar_subquery()
+    # A change of the tag itself changes no count.
+    return column_property(count, deferred=True, group="counts", raiseload=True, expire_on_flush=False)
+
+
+Tag.content_count = _count(ContentTag)
+Tag.food_log_count = _count(FoodLogTag)

@@ -1,7 +1,6 @@
 """The statements of tags. Each takes the owner as a required argument."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -19,19 +18,19 @@ from sqlalchemy import (
     literal,
     select,
     union_all,
-    update,
 )
 from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.sql.dml import ReturningDelete, ReturningInsert, ReturningUpdate
+from sqlalchemy.orm import undefer_group
+from sqlalchemy.sql.dml import ReturningDelete
 
 from daybook.tags.models import ContentTag, FoodLogTag, Tag
 
 
 def ensured_tags() -> CTE:
-    """Find or make the tags of `user_id` with these `tag_keys`; `tag_names` and `tag_colors` are for new ones.
+    """Find or create the tags of `user_id` with these `tag_keys`; `tag_names` and `tag_colors` are for new ones.
 
-    Rows of id, key and whether it was made. The keys are to be distinct, and sorted so that of two transactions that
-    make the same tags neither waits for one that waits for it.
+    Rows of id, key and whether it was created. The keys are to be distinct, and sorted so that of two transactions that
+    create the same tags neither waits for one that waits for it.
     """
     owner = bindparam("user_id", type_=BigInteger)
     arrays = {"tag_keys": Text, "tag_names": Text, "tag_colors": BigInteger}
@@ -45,21 +44,21 @@ def ensured_tags() -> CTE:
         .where(Tag.user_id == owner, Tag.tag_key.in_(select(given.c.tag_key)))
         .cte("existing_tags")
     )
-    # A tag that is made at the same time elsewhere comes back only when there is something to update.
+    # A tag that is created at the same time elsewhere comes back only when there is something to update.
     new = select(owner, given.c.tagname, given.c.tag_key, given.c.color).where(
         given.c.tag_key.not_in(select(existing.c.tag_key))
     )
     insert = pg_insert(Tag).from_select(["user_id", "tagname", "tag_key", "color"], new.order_by(given.c.tag_key))
-    made = (
+    created = (
         insert.on_conflict_do_update(
             index_elements=[Tag.user_id, Tag.tag_key], set_={"tag_key": insert.excluded.tag_key}
         )
         .returning(Tag.id, Tag.tag_key)
-        .cte("made_tags")
+        .cte("created_tags")
     )
     return union_all(
-        select(existing.c.id, existing.c.tag_key, literal(False).label("made")),
-        select(made.c.id, made.c.tag_key, literal(True)),
+        select(existing.c.id, existing.c.tag_key, literal(False).label("created")),
+        select(created.c.id, created.c.tag_key, literal(True)),
     ).cte("ensured_tags")
 
 
@@ -71,18 +70,23 @@ def tags_by_key(user_id: int, keys: Iterable[str]) -> Select[Tag]:
     return select(Tag).where(Tag.user_id == user_id, Tag.tag_key.in_(keys))
 
 
-def create_tags(rows: Sequence[dict[str, Any]]) -> ReturningInsert[Tag]:
-    """Create tags and return them. One that another request has created in the meantime is returned as it is."""
-    insert = pg_insert(Tag).values(rows)
-    # DO NOTHING would return nothing for that one.
-    return insert.on_conflict_do_update(
-        index_elements=[Tag.user_id, Tag.tag_key], set_={"tag_key": insert.excluded.tag_key}
-    ).returning(Tag)
+_INSERT = pg_insert(Tag)
+CREATE_TAGS = _INSERT.on_conflict_do_update(
+    index_elements=[Tag.user_id, Tag.tag_key], set_={"tag_key": _INSERT.excluded.tag_key}
+).returning(Tag)
+"""Create tags and return them. One that another request has created in the meantime is returned as it is: for that,
+DO NOTHING would not do."""
 
 
-def tags_for_update(user_id: int, tag_ids: list[int]) -> Select[Tag]:
-    """Some tags, locked in the order of their ids."""
-    return select(Tag).where(Tag.user_id == user_id, Tag.id.in_(tag_ids)).order_by(Tag.id).with_for_update()
+def tags_for_update(user_id: int, *tag_ids: int) -> Select[Tag]:
+    """Some of a person's tags with how often each is used, locked in the order of their ids."""
+    return (
+        select(Tag)
+        .where(Tag.user_id == user_id, Tag.id.in_(tag_ids))
+        .order_by(Tag.id)
+        .options(undefer_group("counts"))
+        .with_for_update()
+    )
 
 
 def tag_exists(user_id: int, tag_id: int) -> Select[int]:
@@ -119,8 +123,3 @@ def copy_links(link: type[ContentTag | FoodLogTag], user_id: int, tag_id: int, i
     linked = select(item, literal(into), literal(user_id)).where(link.tag_id == tag_id, link.user_id == user_id)
     columns = [item.name, "tag_id", "user_id"]
     return pg_insert(link).from_select(columns, linked.order_by(item)).on_conflict_do_nothing()
-
-
-def change_tag(user_id: int, tag_id: int, columns: dict[str, Any]) -> ReturningUpdate[int]:
-    """Change a tag; its id, or no row."""
-    return update(Tag).where(Tag.user_id == user_id, Tag.id == tag_id).values(columns).returning(Tag.id)

@@ -6,6 +6,7 @@ from daybook.accounts.authentication import LibraryAccess, LibraryWriter
 from daybook.errors import NotFound
 from daybook.tags import service
 from daybook.tags.errors import TagNameTaken, TagNotFound
+from daybook.tags.models import Tag
 from daybook.tags.schemas import TagCreate, TagMerge, TagRead, TagUpdate
 from daybook.web.page import JSON, Cursor, Limit, Page, page_json, page_links
 from daybook.web.problem import problems
@@ -40,9 +41,9 @@ async def list_tags_of_user(
     openapi_extra=sql_budget(2),
 )
 async def create_tag(new: TagCreate, caller: LibraryWriter, database: TheDatabase) -> Response:
-    """Make a tag."""
-    tag_id, made = await service.create(database, caller, new)
-    return Response(await service.read(database.reader, caller, tag_id), 201 if made else 200, media_type=JSON)
+    """Create a tag. If the caller has one of this name already, that one is returned."""
+    tag_id, created = await service.create(database, caller, new)
+    return Response(await service.read(database.reader, caller, tag_id), 201 if created else 200, media_type=JSON)
 
 
 @router.patch(
@@ -51,20 +52,18 @@ async def create_tag(new: TagCreate, caller: LibraryWriter, database: TheDatabas
     responses=problems(TagNotFound, TagNameTaken),
     openapi_extra=sql_budget(2),
 )
-async def change_tag(tag_id: BigId, wanted: TagUpdate, caller: LibraryWriter, database: TheDatabase) -> Response:
-    """Change its name or color; whatever has it shows the new one."""
-    await service.change(database, caller, tag_id, wanted)
-    return Response(await service.read(database.reader, caller, tag_id), media_type=JSON)
+async def update_tag(tag_id: BigId, changes: TagUpdate, caller: LibraryWriter, session: WriteSession) -> Tag:
+    """Rename or recolor a tag, everywhere that it is used."""
+    return await service.update(session, caller, tag_id, changes)
 
 
 @router.delete("/{tag_id}", status_code=204, responses=problems(TagNotFound), openapi_extra=sql_budget(1))
-async def delete_tag(tag_id: BigId, caller: LibraryWriter, session: WriteSession) -> None:
-    """Delete a tag; what had it stays."""
-    await service.delete(session, caller, tag_id)
+async def delete_tag(tag_id: BigId, caller: LibraryWriter, database: TheDatabase) -> None:
+    """Delete a tag. The links and meals that have it are kept."""
+    await service.delete(database, caller, tag_id)
 
 
 @router.post("/{tag_id}/merge", response_model=TagRead, responses=problems(TagNotFound), openapi_extra=sql_budget(5))
-async def merge_tag(tag_id: BigId, merge: TagMerge, caller: LibraryWriter, database: TheDatabase) -> Response:
-    """Give all that has this tag another one instead, and delete this one; the one that stays."""
-    await service.merge(database, caller, tag_id, merge.into)
-    return Response(await service.read(database.reader, caller, merge.into), media_type=JSON)
+async def merge_tag(tag_id: BigId, merge: TagMerge, caller: LibraryWriter, session: WriteSession) -> Tag:
+    """Merge a tag into another one, which is returned. The merged tag is deleted."""
+    return await service.merge(session, caller, tag_id, merge.into)

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import MISSING, Field, StringConstraints
 
 from daybook.web.schema import STORABLE, BigId, Moment, Schema
 
@@ -24,11 +24,10 @@ class TagCreate(Schema):
 
 
 class TagUpdate(Schema):
-    """What to change; what is not named stays."""
+    """The fields to change. A field that is left out keeps its value."""
 
-    # What cannot be null has a default that only stands for "not named".
-    tagname: TagName = ""
-    color: Color = 0
+    tagname: TagName | MISSING = MISSING
+    color: Color | MISSING = MISSING
 
 
 class TagMerge(Schema):

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from pydantic import TypeAdapter
+from pydantic import MISSING, TypeAdapter
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -55,15 +55,13 @@ async def ensure(session: AsyncSession, caller: Caller, names: Iterable[str]) ->
         return []
     tags = {tag.tag_key: tag for tag in await session.scalars(queries.tags_by_key(caller.user_id, spelled))}
     # Sorted, so that of two requests that create the same tags neither waits for one that waits for it.
-    new = [_new_tag(caller, key, spelled[key]) for key in sorted(spelled.keys() - tags.keys())]
+    new = [
+        {"user_id": caller.user_id, "tag_key": key, "tagname": spelled[key], "color": default_color(key)}
+        for key in sorted(spelled.keys() - tags.keys())
+    ]
     if new:
-        tags |= {tag.tag_key: tag for tag in await session.scalars(queries.create_tags(new))}
+        tags |= {tag.tag_key: tag for tag in await session.scalars(queries.CREATE_TAGS, new)}
     return [tags[key] for key in spelled]
-
-
-def _new_tag(caller: Caller, key: str, tagname: str, color: int | None = None) -> dict[str, Any]:
-    color = default_color(key) if color is None else color
-    return {"user_id": caller.user_id, "tag_key": key, "tagname": tagname, "color": color}
 
 
 async def replace(
@@ -89,11 +87,11 @@ def require_own(caller: Caller, user_id: int) -> None:
 
 
 async def create(database: Database, caller: Caller, new: TagCreate) -> tuple[int, bool]:
-    """Return the id of the tag with this name, and whether it was made now."""
+    """Return the id of the caller's tag with this name, and whether it has been created now."""
     tag = {"user_id": caller.user_id, **tag_parameters([new.tagname], new.color)}
-    async with database.write.begin() as session:
-        tag_id, _, made = (await session.execute(queries.ENSURE_TAGS, tag)).one()
-        return tag_id, made
+    row = await database.run(queries.ENSURE_TAGS.params(tag))
+    assert row is not None  # noqa: S101 - one row for each name
+    return row.id, row.created
 
 
 async def read(reader: Executor, caller: Caller, tag_id: int) -> bytes:
@@ -110,35 +108,42 @@ async def read_all(reader: Executor, caller: Caller, *, limit: int, cursor: str 
     return await TAGS.page(reader, limit=limit, after=after, user_id=caller.user_id)
 
 
-async def change(database: Database, caller: Caller, tag_id: int, changes: TagUpdate) -> None:
-    """Change a tag; TagNotFound, or TagNameTaken when another has the new name."""
-    columns = changes.model_dump(exclude_unset=True)
-    if "tagname" in columns:
-        columns["tag_key"] = tag_key(changes.tagname)
-    if not columns:
-        return
+async def update(session: AsyncSession, caller: Caller, tag_id: int, changes: TagUpdate) -> Tag:
+    """Return the changed tag; TagNotFound, or TagNameTaken when another of the caller's tags has the new name."""
+    tag = await session.scalar(queries.tags_for_update(caller.user_id, tag_id))
+    if tag is None:
+        raise TagNotFound(NOT_FOUND)
+    if changes.tagname is not MISSING:
+        tag.tagname, tag.tag_key = changes.tagname, tag_key(changes.tagname)
+    if changes.color is not MISSING:
+        tag.color = changes.color
     try:
-        changed = await database.run(queries.change_tag(caller.user_id, tag_id, columns))
+        await session.flush()
     except IntegrityError as error:
         raise TagNameTaken("Another of your tags has this name; merge the two instead.") from error
-    if changed is None:
+    return tag
+
+
+async def delete(database: Database, caller: Caller, tag_id: int) -> None:
+    """Delete a tag; whatever had it stays. Raises TagNotFound."""
+    if await database.run(queries.delete_tag(caller.user_id, tag_id)) is None:
         raise TagNotFound(NOT_FOUND)
 
 
-async def delete(session: AsyncSession, caller: Caller, tag_id: int) -> None:
-    """Delete a tag; what had it stays; TagNotFound."""
-    if await session.scalar(queries.delete_tag(caller.user_id, tag_id)) is None:
-        raise TagNotFound(NOT_FOUND)
+async def merge(session: AsyncSession, caller: Caller, tag_id: int, into: int) -> Tag:
+    """Return the second tag, which gets everything that has the first one; the first is deleted.
 
-
-async def merge(database: Database, caller: Caller, tag_id: int, into: int) -> None:
-    """Give all that has one tag the other one, and delete the first; TagNotFound when either is not the caller's."""
+    Raises TagNotFound when either is not the caller's, InvalidInput when they are the same.
+    """
     if tag_id == into:
         raise InvalidInput("A tag cannot be merged into itself.")
-    async with database.write.begin() as session:
-        locked = await session.scalars(queries.tags_for_update(caller.user_id, [tag_id, into]))
-        if len(locked.all()) < 2:
-            raise TagNotFound(NOT_FOUND)
-        for link in (ContentTag, FoodLogTag):
-            await session.execute(queries.copy_links(link, caller.user_id, tag_id, into))
-        await session.execute(queries.delete_tag(caller.user_id, tag_id))
+    tags = {tag.id: tag for tag in await session.scalars(queries.tags_for_update(caller.user_id, tag_id, into))}
+    if len(tags) < 2:
+        raise TagNotFound(NOT_FOUND)
+    # Copied in the database, not as entities: a tag may be on tens of thousands of links.
+    for link in (ContentTag, FoodLogTag):
+        await session.execute(queries.copy_links(link, caller.user_id, tag_id, into))
+    await session.delete(tags[tag_id])
+    await session.flush()
+    await session.refresh(tags[into], ["content_count", "food_log_count"])
+    return tags[into]
