@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --no-deps
 
 # Every command is a name, not a file.
-.PHONY: bench bench-analyses bench-imports bench-search bench-tracing browser coverage help hooks run test check format migrate revision lock clean screenshot dist
+.PHONY: bench bench-analyses bench-imports bench-search bench-tracing browser coverage help hooks run test check format migrate revision lock clean floors screenshot dist
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ coverage: $(VENV)/development  ## Run the tests with coverage of lines and branc
 
 browser:  ## Install the Chromium that drives the tracing page in tests (Debian, as root)
 	@apt-get update -qq && apt-get install -y -qq chromium
+
+floors: $(VENV)/development  ## Draw the floors in the docs again, from the import contracts in pyproject.toml
+	@$(BIN)/python -m scripts.floors
 
 screenshot: $(VENV)/development  ## Take the picture of the tracing page in the docs again
 	@TRACING_SCREENSHOT=docs/images/tracing.png $(BIN)/python -m pytest -q tests/tracing/test_browser.py

@@ -1,0 +1,1 @@
+"""Published lists of links, with votes, downloads and comments."""

@@ -1,0 +1,1 @@
+"""PostgreSQL: connections, units of work, and response schemas compiled to SQL."""

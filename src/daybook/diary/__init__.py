@@ -1,0 +1,1 @@
+"""Meals and exercise, logged by hand or by photo."""

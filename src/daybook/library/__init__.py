@@ -1,0 +1,1 @@
+"""Saved links: previewed, searched, imported and exported."""

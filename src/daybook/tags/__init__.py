@@ -1,0 +1,1 @@
+"""One set of tags for whatever a person keeps."""

@@ -1,0 +1,1 @@
+"""What every route shares: errors, pages, sizes of bodies, request ids and logs."""

@@ -1,0 +1,1 @@
+"""Programs that keep what is committed true."""
