@@ -25,7 +25,8 @@ import psutil
 
 from benchmarks.analyses import sign_up
 from benchmarks.servers import database_server, new_database
-from daybook.library.bookmark_files import Bookmark, BookmarkFormat, writer_for
+from daybook.library.bookmark_files import BookmarkFormat, writer_for
+from daybook.library.new_content import NewContent
 
 COUNT = 50_000
 ALLOWED_SECONDS = 60.0
@@ -82,12 +83,12 @@ async def daybook(database_url: str, data_dir: str) -> AsyncIterator[Server]:
         await process.wait()
 
 
-def bookmarks(seed: int) -> list[Bookmark]:
+def bookmarks(seed: int) -> list[NewContent]:
     """Return bookmarks such as people have: a third described, up to three of 300 tags, no two of one page."""
     chance = random.Random(seed)
     day = datetime(2012, 1, 1, tzinfo=UTC)
     return [
-        Bookmark(
+        NewContent(
             url=f"https://site{n % 2_000}.example.com/{seed}/articles/{n}?page={n % 7}",
             title=" ".join(chance.choices(WORDS, k=7)),
             description=" ".join(chance.choices(WORDS, k=25)) if n % 3 == 0 else None,
@@ -98,7 +99,7 @@ def bookmarks(seed: int) -> list[Bookmark]:
     ]
 
 
-def written(kind: BookmarkFormat, links: Sequence[Bookmark]) -> bytes:
+def written(kind: BookmarkFormat, links: Sequence[NewContent]) -> bytes:
     """Return the file that holds these links."""
     writer = writer_for(kind)
     return writer.head() + writer.items(links) + writer.tail()

@@ -7,10 +7,8 @@ from sqlalchemy import (
     ARRAY,
     CTE,
     BigInteger,
-    Boolean,
-    Date,
     DateTime,
-    Integer,
+    Insert,
     Select,
     Text,
     bindparam,
@@ -19,6 +17,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    or_,
     select,
     update,
 )
@@ -26,9 +25,11 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import joinedload
 from sqlalchemy.sql.dml import ReturningDelete, ReturningUpdate
+from sqlalchemy.sql.elements import KeyedColumnElement
 
 from daybook.accounts.models import User
 from daybook.accounts.queries import local_day
+from daybook.database.base import Base
 from daybook.library.models import Content, PostMetadata, VideoMetadata
 from daybook.tags.models import ContentTag
 from daybook.tags.queries import ensured_tags
@@ -36,30 +37,36 @@ from daybook.tags.queries import ensured_tags
 OWNER = bindparam("user_id", type_=BigInteger)
 
 
+def _given_columns(mapped: type[Base], *computed: str) -> list[KeyedColumnElement[Any]]:
+    """The columns of a table whose values come with a link; the others are `computed` by the database."""
+    return [stored for stored in mapped.__table__.c if stored.name not in computed]
+
+
+# Taken from the tables, so that a new column needs nothing here.
+CONTENT_COLUMNS = _given_columns(Content, "id", "user_id", "updated_at")
+VIDEO_COLUMNS = _given_columns(VideoMetadata, "content_id")
+POST_COLUMNS = _given_columns(PostMetadata, "content_id")
+
+
 def _given() -> CTE:
-    """What is to be saved, as rows: the parameter `contents` is a JSON array, so that any number is one parameter."""
-    columns: dict[str, Any] = {
-        "url": Text,
-        "url_key": Text,
-        "content_type": Text,
-        "title": Text,
-        "description": Text,
-        "note": Text,
-        "thumbnail": Text,
-        "favicon": Text,
-        "bookmark": Boolean,
-        "saved_on": Date,
-        "created_at": DateTime(timezone=True),
-        "search_text": Text,
-        "search_terms": ARRAY(Text),
-        "video_length": Integer,
-        "body": Text,
-        "tag_keys": ARRAY(Text),
-    }
+    """The links to save, as rows: the parameter `contents` is a JSON array, so that any number is one parameter.
+
+    A row has the columns of a content and of its metadata, all but what the database makes, and `tag_keys`.
+    """
+    columns = [column(stored.name, stored.type) for stored in (*CONTENT_COLUMNS, *VIDEO_COLUMNS, *POST_COLUMNS)]
     given = func.jsonb_to_recordset(bindparam("contents", type_=JSONB)).table_valued(
-        *(column(name, kind) for name, kind in columns.items()), name="given"
+        *columns, column("tag_keys", ARRAY(Text)), name="given"
     )
     return select(given.render_derived(with_types=True)).cte("given")
+
+
+def _insert_metadata(mapped: type[Base], columns: list[KeyedColumnElement[Any]], given: CTE, made: CTE) -> Insert:
+    """Store the metadata of those of the contents `made` that are `given` any."""
+    values = [given.c[stored.name] for stored in columns]
+    rows = select(made.c.id, *values).join_from(made, given, given.c.url_key == made.c.url_key)
+    return insert(mapped).from_select(
+        ["content_id", *(value.name for value in values)], rows.where(or_(*(value.is_not(None) for value in values)))
+    )
 
 
 def _insert_contents() -> Select[int, str]:
@@ -71,22 +78,7 @@ def _insert_contents() -> Select[int, str]:
     """
     given, tags = _given(), ensured_tags()
     now = bindparam("now", type_=DateTime(timezone=True))
-    values: dict[str, Any] = {
-        name: given.c[name]
-        for name in (
-            "url",
-            "url_key",
-            "content_type",
-            "title",
-            "description",
-            "note",
-            "thumbnail",
-            "favicon",
-            "bookmark",
-            "search_text",
-            "search_terms",
-        )
-    } | {
+    values: dict[str, Any] = {stored.name: given.c[stored.name] for stored in CONTENT_COLUMNS} | {
         "user_id": User.id,
         "saved_on": func.coalesce(given.c.saved_on, local_day(func.coalesce(given.c.created_at, now))),
         "created_at": func.coalesce(given.c.created_at, func.now()),
@@ -99,17 +91,14 @@ def _insert_contents() -> Select[int, str]:
         .returning(Content.id, Content.url_key)
         .cte("made")
     )
-    made_of = made.join(given, given.c.url_key == made.c.url_key)
-    video = insert(VideoMetadata).from_select(
-        ["content_id", "video_length"],
-        select(made.c.id, given.c.video_length).select_from(made_of).where(given.c.video_length.is_not(None)),
-    )
-    post = insert(PostMetadata).from_select(
-        ["content_id", "body"],
-        select(made.c.id, given.c.body).select_from(made_of).where(given.c.body.is_not(None)),
-    )
+    video = _insert_metadata(VideoMetadata, VIDEO_COLUMNS, given, made)
+    post = _insert_metadata(PostMetadata, POST_COLUMNS, given, made)
     # Unnested first, for `= ANY (tag_keys)` would look at every tag for every content.
-    named = select(made.c.id, func.unnest(given.c.tag_keys).label("tag_key")).select_from(made_of).subquery("named")
+    named = (
+        select(made.c.id, func.unnest(given.c.tag_keys).label("tag_key"))
+        .join_from(made, given, given.c.url_key == made.c.url_key)
+        .subquery("named")
+    )
     tagged = insert(ContentTag).from_select(
         ["content_id", "tag_id", "user_id"],
         select(named.c.id, tags.c.id, OWNER).join_from(named, tags, tags.c.tag_key == named.c.tag_key),

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daybook.library.bookmark_files import Bookmark, BookmarkFormat, Unreadable, read, writer_for
+from daybook.library.bookmark_files import BookmarkFormat, Unreadable, read, writer_for
 from daybook.library.errors import ImportUnreadable
+from daybook.library.new_content import NewContent
 
 FORMATS = list(BookmarkFormat)
-ONE = Bookmark("https://one.example/", "One")
-TWO = Bookmark("https://two.example/", "둘")
+ONE = NewContent("https://one.example/", "One")
+TWO = NewContent("https://two.example/", "둘")
 
 
 class Pieces(io.BytesIO):
@@ -31,14 +32,14 @@ class Pieces(io.BytesIO):
         return next(self._pieces, b"")
 
 
-def export(kind: BookmarkFormat, batches: Iterable[list[Bookmark]]) -> Iterator[bytes]:
+def export(kind: BookmarkFormat, batches: Iterable[list[NewContent]]) -> Iterator[bytes]:
     writer = writer_for(kind)
     yield writer.head()
     yield from map(writer.items, batches)
     yield writer.tail()
 
 
-def found_in(kind: BookmarkFormat, data: bytes) -> list[Bookmark | Unreadable]:
+def found_in(kind: BookmarkFormat, data: bytes) -> list[NewContent | Unreadable]:
     return list(read(kind, io.BytesIO(data)))
 
 
@@ -67,7 +68,7 @@ def test_no_bytes_raise_and_where_they_are_cut_makes_no_difference(
 @pytest.mark.parametrize("kind", FORMATS)
 def test_bytes_that_are_no_text_are_replaced(kind: BookmarkFormat) -> None:
     data = b"".join(export(kind, [[ONE, TWO]])).replace("둘".encode(), b"\xb5\xd1")
-    assert found_in(kind, data) == [ONE, Bookmark(TWO.url, "\ufffd\ufffd")]
+    assert found_in(kind, data) == [ONE, NewContent(TWO.url, "\ufffd\ufffd")]
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -77,7 +78,7 @@ def test_a_file_cut_off_gives_what_came_before(kind: BookmarkFormat) -> None:
     first, second = found_in(kind, cut)
     assert first == ONE
     if kind == BookmarkFormat.POCKET:  # in which nothing tells that a row is cut off
-        assert second == Bookmark("https://tw", TWO.title)
+        assert second == NewContent("https://tw", TWO.title)
     else:
         assert isinstance(second, Unreadable)
 
@@ -125,11 +126,11 @@ def test_an_endless_entry_ends_the_reading_of_json() -> None:
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_memory_does_not_grow_with_the_file(kind: BookmarkFormat) -> None:
-    record = Bookmark("https://one.example/", "김치찌개", body="끓인다. " * 600, tags=("요리", "한식"))
+    record = NewContent("https://one.example/", "김치찌개", body="끓인다. " * 600, tags=("요리", "한식"))
     file = Pieces(export(kind, repeat([record] * 10, 60)))  # 5 MB
     tracemalloc.start()
     try:
-        assert sum(isinstance(one, Bookmark) for one in read(kind, file)) == 600
+        assert sum(isinstance(one, NewContent) for one in read(kind, file)) == 600
         assert tracemalloc.get_traced_memory()[1] < 3_000_000
     finally:
         tracemalloc.stop()

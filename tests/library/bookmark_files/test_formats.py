@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from daybook.library.bookmark_files import Bookmark, BookmarkFormat, Unreadable, detect, read
+from daybook.library.bookmark_files import BookmarkFormat, Unreadable, detect, read
 from daybook.library.errors import ImportUnreadable
+from daybook.library.new_content import NewContent
 
 HEAD = """<!DOCTYPE NETSCAPE-Bookmark-file-1>
 <!-- This is an automatically generated file.
@@ -119,26 +120,26 @@ POCKET_HTML = """<!DOCTYPE html>
 THEN = datetime(2020, 1, 1, tzinfo=UTC)
 
 
-def found_in(text: str, encoding: str = "utf-8") -> list[Bookmark | Unreadable]:
+def found_in(text: str, encoding: str = "utf-8") -> list[NewContent | Unreadable]:
     data = text.encode(encoding)
     return list(read(detect(data[:4096]), io.BytesIO(data)))
 
 
 def test_chrome() -> None:
     assert found_in(CHROME) == [
-        Bookmark("https://one.example/?a=1&region=KR&copy=2&lt=3", "One & 'only'", created_at=THEN),
-        Bookmark("https://two.example/", "김치찌개", tags=("요리", "한식/찌개")),
+        NewContent("https://one.example/?a=1&region=KR&copy=2&lt=3", "One & 'only'", created_at=THEN),
+        NewContent("https://two.example/", "김치찌개", tags=("요리", "한식/찌개")),
         Unreadable("line 18", "An address begins with http:// or https://."),
         Unreadable("line 20", "An address begins with http:// or https://."),
-        Bookmark("https://three.example/", "https://three.example/", created_at=THEN),
-        Bookmark("https://four.example/", "Four"),
+        NewContent("https://three.example/", "https://three.example/", created_at=THEN),
+        NewContent("https://four.example/", "Four"),
     ]
 
 
 def test_firefox() -> None:
     assert found_in(FIREFOX) == [
         Unreadable("line 10", "An address begins with http:// or https://."),
-        Bookmark(
+        NewContent(
             "https://one.example/",
             "One",
             description="A description",
@@ -146,38 +147,38 @@ def test_firefox() -> None:
             tags=("Recipes", "korean", "stew"),
             created_at=THEN,
         ),
-        Bookmark("https://two.example/", "Two", tags=("Recipes",), created_at=THEN),
-        Bookmark("https://three.example/", "Three", created_at=THEN),
-        Bookmark("https://four.example/", "Four"),
+        NewContent("https://two.example/", "Two", tags=("Recipes",), created_at=THEN),
+        NewContent("https://three.example/", "Three", created_at=THEN),
+        NewContent("https://four.example/", "Four"),
     ]
 
 
 def test_safari() -> None:
     assert found_in(SAFARI) == [
-        Bookmark("https://one.example/", "One"),
-        Bookmark("https://two.example/", "Two", tags=("Travel",)),
-        Bookmark("https://three.example/", "Three"),
-        Bookmark("https://four.example/", "Four", tags=("Reading List",)),
+        NewContent("https://one.example/", "One"),
+        NewContent("https://two.example/", "Two", tags=("Travel",)),
+        NewContent("https://three.example/", "Three"),
+        NewContent("https://four.example/", "Four", tags=("Reading List",)),
     ]
 
 
 def test_pinboard() -> None:
     assert found_in(PINBOARD) == [
-        Bookmark(
+        NewContent(
             "https://one.example/",
             "One",
             description="First line <b>\nsecond line.",
             tags=("c", "c++"),
             created_at=THEN,
         ),
-        Bookmark("https://two.example/", "Two </A>", created_at=THEN),
+        NewContent("https://two.example/", "Two </A>", created_at=THEN),
     ]
 
 
 def test_pockets_older_html() -> None:
     assert found_in(POCKET_HTML) == [
-        Bookmark("https://one.example/", "One", tags=("korean", "stew"), created_at=THEN),
-        Bookmark("https://two.example/", "https://two.example/", created_at=THEN),
+        NewContent("https://one.example/", "One", tags=("korean", "stew"), created_at=THEN),
+        NewContent("https://two.example/", "https://two.example/", created_at=THEN),
     ]
 
 
@@ -189,21 +190,21 @@ def test_pockets_older_html() -> None:
     ],
 )
 def test_tags_are_read_in_either_case_and_with_any_quotation_marks(markup: str) -> None:
-    assert found_in(markup) == [Bookmark("https://a.example/?b=c", "t", tags=("f",), created_at=THEN)]
+    assert found_in(markup) == [NewContent("https://a.example/?b=c", "t", tags=("f",), created_at=THEN)]
 
 
 def test_a_list_closed_too_often_and_one_never_closed() -> None:
     assert found_in(
         "</DL><DT><H3>f</H3><DL><p></DL></DL></DL><DT><A HREF=http://a.example/>a</A><DL><DT><A HREF=http://b.example/>"
     ) == [
-        Bookmark("http://a.example/", "a"),
-        Bookmark("http://b.example/", "http://b.example/"),
+        NewContent("http://a.example/", "a"),
+        NewContent("http://b.example/", "http://b.example/"),
     ]
 
 
 def test_a_folder_named_as_a_browsers_own_is_a_tag_where_somebody_made_it() -> None:
     made = "<DT><H3>Mine</H3><DL><DT><H3>Bookmarks bar</H3><DL><DT><A HREF=http://a.example/>a</A></DL></DL>"
-    assert found_in(made) == [Bookmark("http://a.example/", "a", tags=("Mine", "Bookmarks bar"))]
+    assert found_in(made) == [NewContent("http://a.example/", "a", tags=("Mine", "Bookmarks bar"))]
 
 
 def test_unescaped_markup_in_a_title_costs_nothing_else() -> None:
@@ -211,8 +212,8 @@ def test_unescaped_markup_in_a_title_costs_nothing_else() -> None:
         "<DT><A HREF=http://a.example/>How <script> and <![CDATA[ ]> work, 1 < 2 </ 3 &#x1F35C; &bogus;</A>\n"
         '<DT><A HREF="http://b.example/" TITLE=5" x>b</A>'
     ) == [
-        Bookmark("http://a.example/", "How and work, 1 < 2 </ 3 🍜 &bogus;"),
-        Bookmark("http://b.example/", "b"),
+        NewContent("http://a.example/", "How and work, 1 < 2 </ 3 🍜 &bogus;"),
+        NewContent("http://b.example/", "b"),
     ]
 
 
@@ -225,17 +226,17 @@ def test_pocket_csv() -> None:
         "No address,,1577836800,,unread\n"
         "Short,https://three.example/\n",
     ) == [
-        Bookmark("https://one.example/", "One", tags=("korean", "stew"), created_at=THEN),
-        Bookmark("https://two.example/", 'Two, "too"'),
+        NewContent("https://one.example/", "One", tags=("korean", "stew"), created_at=THEN),
+        NewContent("https://two.example/", 'Two, "too"'),
         Unreadable("line 5", "There is no address."),
-        Bookmark("https://three.example/", "Short"),
+        NewContent("https://three.example/", "Short"),
     ]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_pocket_csv_with_other_columns_in_another_order(encoding: str) -> None:
     assert found_in("Folder,URL, Title \r\nx,https://one.example/,김치\r\n", encoding) == [
-        Bookmark("https://one.example/", "김치")
+        NewContent("https://one.example/", "김치")
     ]
 
 
@@ -253,7 +254,7 @@ def test_a_csv_file_that_names_no_column_for_the_address_is_refused() -> None:
     ],
 )
 def test_json_as_a_list_or_with_one(text: str) -> None:
-    assert found_in(text) == [Bookmark("https://a.example/", "a")]
+    assert found_in(text) == [NewContent("https://a.example/", "a")]
 
 
 @pytest.mark.parametrize("text", ["[]", ' { "contents" : [ ] } '])

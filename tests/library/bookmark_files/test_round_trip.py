@@ -8,24 +8,25 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from daybook.library.bookmark_files import HEAD, Bookmark, BookmarkFormat, Unreadable, detect, read, writer_for
+from daybook.library.bookmark_files import HEAD, BookmarkFormat, Unreadable, detect, read, writer_for
 from daybook.library.enums import ContentType
 from daybook.library.errors import ImportUnreadable
+from daybook.library.new_content import NewContent
 
 FORMATS = list(BookmarkFormat)
 
 
-def written(kind: BookmarkFormat, *batches: list[Bookmark]) -> bytes:
+def written(kind: BookmarkFormat, *batches: list[NewContent]) -> bytes:
     writer = writer_for(kind)
     return b"".join([writer.head(), *map(writer.items, batches), writer.tail()])
 
 
-def only(kind: BookmarkFormat, data: bytes) -> Bookmark | Unreadable:
+def only(kind: BookmarkFormat, data: bytes) -> NewContent | Unreadable:
     [found] = read(kind, io.BytesIO(data))
     return found
 
 
-def from_json(fields: str) -> Bookmark | Unreadable:
+def from_json(fields: str) -> NewContent | Unreadable:
     return only(BookmarkFormat.JSON, f"[{fields}]".encode())
 
 
@@ -81,7 +82,7 @@ moments = st.builds(
     zones,
 )
 bookmarks = st.builds(
-    Bookmark,
+    NewContent,
     url=addresses,
     title=text.filter(lambda title: bool(title) and not title.isspace()),
     content_type=st.sampled_from([*ContentType, None]),
@@ -96,7 +97,7 @@ bookmarks = st.builds(
     created_at=st.none() | moments,
     saved_on=st.none() | st.dates(date(1970, 1, 1), date(2199, 12, 31)),
 )
-FULL = Bookmark(
+FULL = NewContent(
     url="https://example.org/" + "a" * 2028,
     title='"' * 500,
     content_type=ContentType.POST,
@@ -113,14 +114,14 @@ FULL = Bookmark(
 @given(records=st.lists(bookmarks, max_size=4))
 @example(records=[FULL, FULL])
 @settings(max_examples=80, deadline=None)
-def test_what_is_written_is_read_again_as_it_was(kind: BookmarkFormat, records: list[Bookmark]) -> None:
+def test_what_is_written_is_read_again_as_it_was(kind: BookmarkFormat, records: list[NewContent]) -> None:
     data = written(kind, records[:1], [], records[1:])
     assert detect(data[:HEAD]) == kind
     assert list(read(kind, io.BytesIO(data))) == records
 
 
 def test_a_plain_bookmark_is_written_as_other_programs_write_it() -> None:
-    record = Bookmark(
+    record = NewContent(
         "https://a.example/?a=1&b=2",
         "Fish & <chips>",
         tags=("food", "uk"),
@@ -136,7 +137,7 @@ def test_a_plain_bookmark_is_written_as_other_programs_write_it() -> None:
 
 
 def test_a_title_stays_on_one_line_for_browsers_that_read_by_lines() -> None:
-    data = written(BookmarkFormat.NETSCAPE, [Bookmark("https://example.org/", "one\ntwo", description="a\nb")])
+    data = written(BookmarkFormat.NETSCAPE, [NewContent("https://example.org/", "one\ntwo", description="a\nb")])
     assert b">one two</A>\n<DD>a\nb\n" in data
 
 
@@ -182,7 +183,7 @@ def test_what_is_no_address_of_the_web_is_unreadable(url: str) -> None:
 
 def test_an_address_is_taken_as_browsers_take_it() -> None:
     found = from_json(r'{"url": " \u0001https://exa\nmple.org/a\u0000b\ud800 "}')
-    assert found == Bookmark("https://example.org/ab", "https://example.org/ab")
+    assert found == NewContent("https://example.org/ab", "https://example.org/ab")
 
 
 def test_texts_are_cut_cleaned_and_normalised() -> None:
@@ -193,7 +194,7 @@ def test_texts_are_cut_cleaned_and_normalised() -> None:
         f' "note": "{"n" * 10_001}", "body": "{spelled}e\u0301{"b" * 100_000}",'
         f' "tags": [" {"t" * 49} x", "", " ", "a", "a ", {{"tagname": "{spelled}"}}]}}'
     )
-    assert found == Bookmark(
+    assert found == NewContent(
         "https://example.org/",
         "a" + "각" * 499,
         description="각" * 2000,
@@ -206,13 +207,13 @@ def test_texts_are_cut_cleaned_and_normalised() -> None:
 def test_more_than_fifty_tags_are_left_out() -> None:
     tags = ",".join(f'"{number}"' for number in range(60))
     found = from_json(f'{{"url": "https://example.org/", "tags": [{tags}]}}')
-    assert isinstance(found, Bookmark)
+    assert isinstance(found, NewContent)
     assert found.tags == tuple(map(str, range(50)))
 
 
 @pytest.mark.parametrize("title", ["null", '""', '" \\n"'])
 def test_a_bookmark_without_a_title_gets_its_address(title: str) -> None:
-    assert from_json(f'{{"url": "https://example.org/", "title": {title}}}') == Bookmark(
+    assert from_json(f'{{"url": "https://example.org/", "title": {title}}}') == NewContent(
         "https://example.org/", "https://example.org/"
     )
 

@@ -24,7 +24,7 @@ from daybook.library.imports import jobs, service
 from daybook.library.imports.jobs import Batch, ImportLost
 from daybook.library.imports.worker import BATCH, Importer
 from daybook.library.models import Content, Import
-from daybook.library.service.save_links import NewContent
+from daybook.library.new_content import NewContent
 from tests.fixtures.database import alembic_config, fresh_database
 from tests.fixtures.server import settings_for
 from tests.library.imports.test_service import links

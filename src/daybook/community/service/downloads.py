@@ -8,7 +8,8 @@ from daybook.community.queries import articles, votes
 from daybook.community.schemas import DownloadRead
 from daybook.community.service.articles import NOT_FOUND
 from daybook.database.engine import Database
-from daybook.library.service.save_links import NewContent, save_all
+from daybook.library.new_content import NewContent
+from daybook.library.service.save_links import save_all
 
 MAX_TAGNAME = 50
 

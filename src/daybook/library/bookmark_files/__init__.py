@@ -12,10 +12,11 @@ from typing import BinaryIO, Protocol
 
 from daybook.library.bookmark_files import json_file, netscape, pocket
 from daybook.library.bookmark_files.decoding import text_of_head
-from daybook.library.bookmark_files.record import Bookmark, Unreadable
+from daybook.library.bookmark_files.record import Unreadable
 from daybook.library.errors import ImportUnreadable
+from daybook.library.new_content import NewContent
 
-__all__ = ["HEAD", "Bookmark", "BookmarkFormat", "BookmarkWriter", "Unreadable", "detect", "read", "writer_for"]
+__all__ = ["HEAD", "BookmarkFormat", "BookmarkWriter", "Unreadable", "detect", "read", "writer_for"]
 
 HEAD = 4096
 """Bytes of a file's beginning that tell its format."""
@@ -45,7 +46,7 @@ class BookmarkWriter(Protocol):
     def head(self) -> bytes:
         """Return what the file begins with."""
 
-    def items(self, batch: Sequence[Bookmark]) -> bytes:
+    def items(self, batch: Sequence[NewContent]) -> bytes:
         """Return the entries of `batch`, which follow those of the batch before."""
 
     def tail(self) -> bytes:
@@ -70,7 +71,7 @@ def detect(head: bytes) -> BookmarkFormat:
     )
 
 
-def read(kind: BookmarkFormat, file: BinaryIO) -> Iterator[Bookmark | Unreadable]:
+def read(kind: BookmarkFormat, file: BinaryIO) -> Iterator[NewContent | Unreadable]:
     """Yield what `file` holds, from where it stands, in its order and in bounded memory.
 
     An entry that cannot be used is Unreadable, and reading goes on after it. Raises ImportUnreadable, at the first

@@ -14,15 +14,16 @@ from typing import BinaryIO
 import orjson
 
 from daybook.library.bookmark_files.decoding import ENTRY_LIMIT, text_of
-from daybook.library.bookmark_files.record import Bookmark, Unreadable, entry, fields_of
+from daybook.library.bookmark_files.record import Unreadable, entry, fields_of
 from daybook.library.errors import ImportUnreadable
+from daybook.library.new_content import NewContent
 
 _LIST = "contents"
 _DECODER = json.JSONDecoder()
 _SPACE = re.compile(r"[ \t\n\r]*+")
 
 
-def read(file: BinaryIO) -> Iterator[Bookmark | Unreadable]:
+def read(file: BinaryIO) -> Iterator[NewContent | Unreadable]:
     """Yield the bookmarks of `file` in their order. From where it is not JSON, all the rest is one Unreadable.
 
     Raises ImportUnreadable when there is no list of bookmarks to begin with.
@@ -55,7 +56,7 @@ class JsonWriter:
         """Return the beginning of the file."""
         return b'{"version": 1, "contents": [\n'
 
-    def items(self, batch: Sequence[Bookmark]) -> bytes:
+    def items(self, batch: Sequence[NewContent]) -> bytes:
         """Return an object for each bookmark of `batch`, with the comma before it."""
         if not batch:
             return b""

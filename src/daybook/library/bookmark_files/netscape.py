@@ -14,13 +14,13 @@ from daybook.library.bookmark_files.markup import Tag, markup, unescape
 from daybook.library.bookmark_files.record import (
     TAG_LIMIT,
     TAGS_LIMIT,
-    Bookmark,
     Unreadable,
     clean,
     entry,
     moment_of,
     rest_of,
 )
+from daybook.library.new_content import NewContent
 
 _REST = "data-daybook"
 
@@ -48,7 +48,7 @@ _ENDINGS = frozenset({"a", "dd", "dt", "h3", "li"})
 """The closing tags after which text belongs to nothing."""
 
 
-def read(file: BinaryIO) -> Iterator[Bookmark | Unreadable]:
+def read(file: BinaryIO) -> Iterator[NewContent | Unreadable]:
     """Yield the bookmarks of `file` in their order, tagged with the folders around them."""
     outline = _Outline()
     for token in markup(text_of(file)):
@@ -80,7 +80,7 @@ class NetscapeWriter:
             b"<TITLE>Bookmarks</TITLE>\n<H1>Bookmarks</H1>\n<DL><p>\n"
         )
 
-    def items(self, batch: Sequence[Bookmark]) -> bytes:
+    def items(self, batch: Sequence[NewContent]) -> bytes:
         """Return the entries of `batch`."""
         return "".join(map(_written, batch)).encode()
 
@@ -102,7 +102,7 @@ def _fields(attributes: dict[str, str], title: str, description: str) -> dict[st
     }
 
 
-def _written(record: Bookmark) -> str:
+def _written(record: NewContent) -> str:
     # Chrome reads line by line, so a title must not hold a line break; what is lost by that is in the rest.
     title = " ".join(record.title.split())
     description = (record.description or "").strip()
@@ -153,7 +153,7 @@ class _Outline:
         self._entry: _Entry | None = None
         self._into: _Text | None = None  # what a text is part of
 
-    def opened(self, tag: Tag) -> Bookmark | Unreadable | None:
+    def opened(self, tag: Tag) -> NewContent | Unreadable | None:
         """Take a start tag, and return the entry that ends with it, if one does."""
         ended = self.finish() if tag.name in _BEGINNINGS else None
         match tag.name:
@@ -172,7 +172,7 @@ class _Outline:
                 self.text("\n")
         return ended
 
-    def closed(self, tag: Tag) -> Bookmark | Unreadable | None:
+    def closed(self, tag: Tag) -> NewContent | Unreadable | None:
         """Take an end tag, and return the entry that ends with it, if one does."""
         if tag.name in _ENDINGS:
             self._into = None
@@ -188,7 +188,7 @@ class _Outline:
         if self._into:
             self._into.add(unescape(text[:_TEXT_LIMIT]))
 
-    def finish(self) -> Bookmark | Unreadable | None:
+    def finish(self) -> NewContent | Unreadable | None:
         """Return the entry that is open, if one is."""
         self._into = None
         if (found := self._entry) is None:

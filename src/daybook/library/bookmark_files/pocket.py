@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 
 from daybook.library.bookmark_files.decoding import ENTRY_LIMIT, text_of
-from daybook.library.bookmark_files.record import Bookmark, Unreadable, entry, moment_of, rest_of
+from daybook.library.bookmark_files.record import Unreadable, entry, moment_of, rest_of
 from daybook.library.errors import ImportUnreadable
+from daybook.library.new_content import NewContent
 
 _REST = "daybook"
 _COLUMNS = ("title", "url", "time_added", "tags", "status", _REST)
@@ -21,7 +22,7 @@ _COLUMNS = ("title", "url", "time_added", "tags", "status", _REST)
 csv.field_size_limit(ENTRY_LIMIT)
 
 
-def read(file: BinaryIO) -> Iterator[Bookmark | Unreadable]:
+def read(file: BinaryIO) -> Iterator[NewContent | Unreadable]:
     """Yield the bookmarks of `file` in their order. Columns are found by name; all but `url` may be missing.
 
     Raises ImportUnreadable when the first row has no column `url`.
@@ -58,7 +59,7 @@ class PocketWriter:
         """Return the row that names the columns."""
         return _csv([_COLUMNS])
 
-    def items(self, batch: Sequence[Bookmark]) -> bytes:
+    def items(self, batch: Sequence[NewContent]) -> bytes:
         """Return a row for each bookmark of `batch`."""
         return _csv(map(_written, batch))
 
@@ -78,7 +79,7 @@ def _fields(cells: dict[str, str]) -> dict[str, object]:
     }
 
 
-def _written(record: Bookmark) -> list[str]:
+def _written(record: NewContent) -> list[str]:
     cells = {
         "title": record.title,
         "url": record.url,

@@ -7,13 +7,16 @@ rather than refused; only a link without a usable address, or a field of the wro
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import orjson
+from pydantic.alias_generators import to_camel
 
 from daybook.errors import InvalidInput
 from daybook.library.enums import ContentType
+from daybook.library.new_content import NewContent
 from daybook.library.urls import LONGEST_URL, normalised, parse_url
 
 TITLE_LIMIT = 500
@@ -24,6 +27,8 @@ TAG_LIMIT = 50
 TAGS_LIMIT = 50
 """Characters of each text and of one tag's name, and tags of one bookmark: what the API takes."""
 
+_NAMES = {field.name: to_camel(field.name) for field in fields(NewContent)}
+"""The fields of a record, and how JSON spells them."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _END = datetime(2200, 1, 1, tzinfo=UTC)
 _LONGEST_VIDEO = 31_536_000
@@ -41,28 +46,6 @@ _WHOLE_NUMBER = re.compile(r"\s*+(\d{1,17})(?:\.\d*+)?\s*+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Bookmark:
-    """A saved link, within the limits above and in NFC. `title` is never blank, tags are distinct and stripped."""
-
-    url: str
-    title: str
-    content_type: ContentType | None = None
-    """None where the file does not say."""
-    description: str | None = None
-    note: str | None = None
-    thumbnail: str | None = None
-    favicon: str | None = None
-    bookmark: bool = False
-    video_length: int | None = None
-    """Seconds."""
-    body: str | None = None
-    tags: tuple[str, ...] = ()
-    created_at: datetime | None = None
-    """With a time zone; from 1970 to 2199."""
-    saved_on: date | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Unreadable:
     """An entry that cannot be used: where it stands in the file, and why not, in a sentence."""
 
@@ -74,27 +57,28 @@ class _Unusable(Exception):
     """Why an entry is not a bookmark."""
 
 
-def fields_of(record: Bookmark) -> dict[str, object]:
+def fields_of(record: NewContent) -> dict[str, object]:
     """Return the record as JSON's types, under the names that `GET /api/contents` gives them."""
     created_at = record.created_at
-    return {
-        "url": record.url,
-        "title": record.title,
-        "contentType": record.content_type,
-        "description": record.description,
-        "note": record.note,
-        "thumbnail": record.thumbnail,
-        "favicon": record.favicon,
-        "bookmark": record.bookmark,
-        "videoLength": record.video_length,
-        "body": record.body,
+    return {name: getattr(record, field) for field, name in _NAMES.items()} | {
         "tags": list(record.tags),
         "createdAt": created_at and created_at.astimezone(UTC).isoformat(),
         "savedOn": record.saved_on and record.saved_on.isoformat(),
     }
 
 
-def rest_of(record: Bookmark, told: Mapping[str, object]) -> str:
+def record_of(fields: Mapping[str, Any]) -> NewContent:
+    """Return the record that `fields_of` gives as these `fields`; they are not checked."""
+    values = {field: fields[name] for field, name in _NAMES.items()} | {
+        "content_type": ContentType(fields["contentType"]),
+        "tags": tuple(fields["tags"]),
+        "created_at": datetime.fromisoformat(fields["createdAt"]),
+        "saved_on": date.fromisoformat(fields["savedOn"]),
+    }
+    return NewContent(**values)
+
+
+def rest_of(record: NewContent, told: Mapping[str, object]) -> str:
     """Return as JSON the fields of `record` that a foreign format's own fields, read back as `told`, do not give.
 
     Empty when they give all. Together with entry() this is what makes a foreign format lossless.
@@ -106,13 +90,13 @@ def rest_of(record: Bookmark, told: Mapping[str, object]) -> str:
 
 def entry(
     place: str, fields: Mapping[str, object], *, rest: str | None = None, folders: Sequence[str] = ()
-) -> Bookmark | Unreadable:
+) -> NewContent | Unreadable:
     """Return the bookmark that `fields` (named as by fields_of) describe, cleaned; or why there is none.
 
     `rest` is what rest_of() wrote beside them, and wins. `folders` become tags, before the others.
     """
     try:
-        return _bookmark({**fields, **_parsed(rest)} if rest else fields, folders)
+        return _content({**fields, **_parsed(rest)} if rest else fields, folders)
     except _Unusable as unusable:
         return Unreadable(place, str(unusable))
 
@@ -151,10 +135,10 @@ def _parsed(rest: str) -> dict[str, object]:
     return fields
 
 
-def _bookmark(fields: Mapping[str, object], folders: Sequence[str]) -> Bookmark:
+def _content(fields: Mapping[str, object], folders: Sequence[str]) -> NewContent:
     url = _web_address(fields, "url", normalised)  # saving needs this form of it
     title = _text(fields, "title", TITLE_LIMIT)
-    return Bookmark(
+    return NewContent(
         url=url,
         title=title if title and not title.isspace() else clean(url, TITLE_LIMIT),
         content_type=_content_type(fields),

@@ -2,8 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import date, datetime
-from typing import Any
 
 import orjson
 
@@ -11,7 +9,8 @@ from daybook.accounts.caller import Caller
 from daybook.database.engine import Database
 from daybook.database.executor import SessionExecutor
 from daybook.database.projection import KeysetPage
-from daybook.library.bookmark_files import Bookmark, BookmarkWriter
+from daybook.library.bookmark_files import BookmarkWriter
+from daybook.library.bookmark_files.record import record_of
 from daybook.library.projections import CONTENTS
 
 BATCH = 100
@@ -40,22 +39,4 @@ async def _page(database: Database, caller: Caller, after: tuple[object, ...] | 
 
 
 def _written(writer: BookmarkWriter, contents: bytes) -> bytes:
-    return writer.items([_bookmark(content) for content in orjson.loads(contents)])
-
-
-def _bookmark(content: dict[str, Any]) -> Bookmark:
-    return Bookmark(
-        url=content["url"],
-        title=content["title"],
-        content_type=content["contentType"],
-        description=content["description"],
-        note=content["note"],
-        thumbnail=content["thumbnail"],
-        favicon=content["favicon"],
-        bookmark=content["bookmark"],
-        video_length=content["videoLength"],
-        body=content["body"],
-        tags=tuple(content["tags"]),
-        created_at=datetime.fromisoformat(content["createdAt"]),
-        saved_on=date.fromisoformat(content["savedOn"]),
-    )
+    return writer.items([record_of(content) for content in orjson.loads(contents)])

@@ -15,7 +15,8 @@ from daybook.database.engine import Database
 from daybook.library.bookmark_files import BookmarkFormat
 from daybook.library.enums import ImportStatus
 from daybook.library.imports import queries
-from daybook.library.service.save_links import NewContent, save_all
+from daybook.library.new_content import NewContent
+from daybook.library.service.save_links import save_all
 
 LEASE = dt.timedelta(seconds=30)
 """How long a worker that shows no progress keeps its import: it is dead, or as good as that."""

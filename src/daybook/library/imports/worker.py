@@ -7,23 +7,22 @@ import tempfile
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from itertools import islice
-from typing import BinaryIO, Final, TypeVar
-from urllib.parse import urlsplit
+from typing import BinaryIO, TypeVar
 from uuid import UUID
 
 from daybook.accounts.caller import Caller
 from daybook.database.engine import Database
 from daybook.database.failures import FAILURES
 from daybook.errors import DaybookError, Unauthenticated
-from daybook.library.bookmark_files import Bookmark, Unreadable, read
-from daybook.library.enums import ContentType
+from daybook.library.bookmark_files import Unreadable, read
 from daybook.library.errors import ImportUnreadable
 from daybook.library.imports import jobs, service
 from daybook.library.imports.jobs import Batch, ImportJob, ImportLost
-from daybook.library.service.save_links import NewContent
+from daybook.library.new_content import NewContent
 
 logger = logging.getLogger(__name__)
 
@@ -42,12 +41,6 @@ MOST_ATTEMPTS = 10
 """Workers that begin with a file before it is given up: it may be what kills them."""
 MOST_WAIT = 10.0
 """Seconds between two tries while the database is away."""
-
-VIDEO_SITES: Final = frozenset({
-    "bilibili.com", "chzzk.naver.com", "dailymotion.com", "nicovideo.jp", "tiktok.com", "tv.kakao.com", "tv.naver.com",
-    "twitch.tv", "vimeo.com", "youtu.be", "youtube.com",
-})  # fmt: skip
-"""Sites whose pages are something to watch: most files do not say which of the links are."""
 
 
 class Importer:
@@ -173,41 +166,17 @@ def _pass_over(entries: Iterator[object], number: int) -> None:
     deque(islice(entries, number), maxlen=0)
 
 
-def _next_batch(entries: Iterator[Bookmark | Unreadable], tag: str | None) -> Batch:
+def _next_batch(entries: Iterator[NewContent | Unreadable], tag: str | None) -> Batch:
     """Return what comes next, ready to be saved; nothing at the end of the file."""
     batch = Batch()
     text = 0
     for entry in entries:
         match entry:
-            case Bookmark():
-                batch.contents.append(_new_content(entry, tag))
+            case NewContent():
+                batch.contents.append(replace(entry, tags=(*entry.tags, tag)) if tag else entry)
                 text += len(entry.body or "") + len(entry.note or "") + len(entry.description or "")
             case Unreadable():
                 batch.problems.append(f"{entry.place}: {entry.reason}")
         if len(batch) == BATCH or text > MOST_TEXT:
             break
     return batch
-
-
-def _new_content(bookmark: Bookmark, tag: str | None) -> NewContent:
-    return NewContent(
-        url=bookmark.url,
-        title=bookmark.title,
-        content_type=ContentType(bookmark.content_type or _guess(bookmark)),
-        description=bookmark.description,
-        note=bookmark.note,
-        thumbnail=bookmark.thumbnail,
-        favicon=bookmark.favicon,
-        bookmark=bookmark.bookmark,
-        video_length=bookmark.video_length,
-        body=bookmark.body,
-        tags=(*bookmark.tags, tag) if tag else bookmark.tags,
-        created_at=bookmark.created_at,
-        saved_on=bookmark.saved_on,
-    )
-
-
-def _guess(bookmark: Bookmark) -> ContentType:
-    host = (urlsplit(bookmark.url).hostname or "").removeprefix("www.").removeprefix("m.")
-    watched = bookmark.video_length is not None or host in VIDEO_SITES
-    return ContentType.VIDEO if watched else ContentType.POST

@@ -17,10 +17,11 @@ from daybook.library import queries
 from daybook.library.enums import ContentType
 from daybook.library.errors import ContentNotFound, URLTaken
 from daybook.library.models import Content, PostMetadata, VideoMetadata
+from daybook.library.new_content import NewContent
 from daybook.library.projections import BOOKMARKS, CONTENT, CONTENT_AT, CONTENTS, CONTENTS_OF_TAG, FOUND
 from daybook.library.schemas import BulkCreate, BulkResult, BulkResults, ContentCreate, ContentUpdate
 from daybook.library.search import by_index, index_terms, parse, search_text
-from daybook.library.service.save_links import NewContent, Saved, save_all
+from daybook.library.service.save_links import Saved, save_all
 from daybook.library.urls import normalised
 from daybook.tags import service as tags
 from daybook.tags.errors import TagNotFound

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,35 +11,13 @@ from daybook.accounts.caller import Caller
 from daybook.accounts.service import users
 from daybook.errors import Unavailable
 from daybook.library import queries
-from daybook.library.enums import ContentType
+from daybook.library.new_content import NewContent, likely_type
 from daybook.library.search import index_terms, search_text
 from daybook.library.urls import normalised
 from daybook.tags import service as tags
 from daybook.tags.models import ContentTag
 from daybook.tags.names import tag_key
 from daybook.tags.queries import add_tags
-
-
-@dataclass(frozen=True, slots=True)
-class NewContent:
-    """A link to save, its values checked."""
-
-    url: str
-    title: str
-    content_type: ContentType
-    description: str | None = None
-    note: str | None = None
-    thumbnail: str | None = None
-    favicon: str | None = None
-    bookmark: bool = False
-    video_length: int | None = None
-    """seconds"""
-    body: str | None = None
-    tags: tuple[str, ...] = ()
-    created_at: dt.datetime | None = None
-    """By default, now."""
-    saved_on: dt.date | None = None
-    """By default, the day that `created_at` is where the owner lives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,22 +86,12 @@ async def _link(session: AsyncSession, caller: Caller, names: Mapping[int, Seque
 
 
 def _row(caller: Caller, url_key: str, content: NewContent) -> dict[str, Any]:
+    """The link as `queries.INSERT_CONTENTS` takes it: its fields, and what is derived from them."""
     text = search_text(content.title, content.description, content.note)
-    return {
-        "url": content.url,
+    return {field.name: getattr(content, field.name) for field in fields(content) if field.name != "tags"} | {
         "url_key": url_key,
-        "content_type": content.content_type,
-        "title": content.title,
-        "description": content.description,
-        "note": content.note,
-        "thumbnail": content.thumbnail,
-        "favicon": content.favicon,
-        "bookmark": content.bookmark,
-        "saved_on": content.saved_on,
-        "created_at": content.created_at,
+        "content_type": content.content_type or likely_type(content),
         "search_text": text,
         "search_terms": index_terms(caller.user_id, text),
-        "video_length": content.video_length,
-        "body": content.body,
         "tag_keys": sorted({tag_key(name) for name in content.tags}),
     }
