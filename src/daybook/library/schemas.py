@@ -4,7 +4,7 @@ import datetime as dt
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AliasPath, Field, StringConstraints
+from pydantic import MISSING, AfterValidator, AliasPath, Field, StringConstraints
 
 from daybook.errors import InvalidInput
 from daybook.library.enums import ContentType, ImportStatus
@@ -58,20 +58,19 @@ class ContentCreate(Schema):
 
 
 class ContentUpdate(Schema):
-    """What to change; what is not named stays. Tags are replaced as a whole."""
+    """The fields to change; those that are left out stay as they are. Tags are replaced as a whole."""
 
-    # What cannot be null has a default that only stands for "not named".
-    url: URL = ""
-    title: Title = ""
-    content_type: ContentType = ContentType.POST
-    description: Description | None = None
-    note: Note | None = None
-    thumbnail: URL | None = None
-    favicon: URL | None = None
-    bookmark: bool = False
-    video_length: VideoLength | None = None
-    body: Body | None = None
-    tags: TagNames = []
+    url: URL | MISSING = MISSING
+    title: Title | MISSING = MISSING
+    content_type: ContentType | MISSING = MISSING
+    description: Description | MISSING | None = MISSING
+    note: Note | MISSING | None = MISSING
+    thumbnail: URL | MISSING | None = MISSING
+    favicon: URL | MISSING | None = MISSING
+    bookmark: bool | MISSING = MISSING
+    video_length: VideoLength | MISSING | None = MISSING
+    body: Body | MISSING | None = MISSING
+    tags: TagNames | MISSING = MISSING
 
 
 class ContentRead(Schema):

@@ -95,10 +95,10 @@ async def get_content(content_id: BigId, access: LibraryAccess) -> Response:
     openapi_extra=sql_budget(8),
 )
 async def change_content(
-    content_id: BigId, wanted: ContentUpdate, caller: LibraryWriter, database: TheDatabase
+    content_id: BigId, changes: ContentUpdate, caller: LibraryWriter, database: TheDatabase
 ) -> Response:
     """Change the fields that are sent; tags are replaced as a whole."""
-    await contents.change(database, caller, content_id, wanted)
+    await contents.change(database, caller, content_id, changes)
     return Response(await contents.read(database.reader, caller, content_id), media_type=JSON)
 
 

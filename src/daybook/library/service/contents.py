@@ -4,7 +4,7 @@ import asyncio
 import datetime as dt
 from collections import Counter
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import MISSING, TypeAdapter, ValidationError
 from sqlalchemy import func
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -137,22 +137,21 @@ def _checked(sent: BulkCreate) -> tuple[dict[int, NewContent], list[BulkResult]]
     return good, invalid
 
 
-async def change(database: Database, caller: Caller, content_id: int, wanted: ContentUpdate) -> None:
+async def change(database: Database, caller: Caller, content_id: int, changes: ContentUpdate) -> None:
     """Change a content; ContentNotFound, or URLTaken when another has the new address."""
-    columns = wanted.model_dump(exclude_unset=True, exclude={"tags", "video_length", "body"})
-    if "url" in columns:
-        columns["url_key"] = normalised(wanted.url)
-    named = wanted.model_fields_set
+    columns = changes.model_dump(exclude={"tags", "video_length", "body"})
+    if changes.url is not MISSING:
+        columns["url_key"] = normalised(changes.url)
     async with database.write.begin() as session:
         content = await session.scalar(queries.content_for_update(caller.user_id, content_id))
         if content is None:
             raise ContentNotFound(NOT_FOUND)
         for column, value in columns.items():
             setattr(content, column, value)
-        if "video_length" in named:
-            _set_video_length(content, wanted.video_length)
-        if "body" in named:
-            _set_body(content, wanted.body)
+        if changes.video_length is not MISSING:
+            _set_video_length(content, changes.video_length)
+        if changes.body is not MISSING:
+            _set_body(content, changes.body)
         content.search_text = search_text(content.title, content.description, content.note)
         content.search_terms = index_terms(caller.user_id, content.search_text)
         content.updated_at = func.now()  # it is the content that has changed, though none of its own columns may have
@@ -160,8 +159,8 @@ async def change(database: Database, caller: Caller, content_id: int, wanted: Co
             await session.flush()
         except IntegrityError as error:  # the address is all that is unique and can be changed
             raise URLTaken("Another of your contents has this address.") from error
-        if "tags" in named:
-            await tags.replace(session, caller, ContentTag, content_id, wanted.tags)
+        if changes.tags is not MISSING:
+            await tags.replace(session, caller, ContentTag, content_id, changes.tags)
 
 
 def _set_video_length(content: Content, seconds: int | None) -> None:
