@@ -39,6 +39,13 @@ class InvalidInput(DaybookError):
     title = "The request holds values that cannot be used"
 
 
+class InvalidCursor(InvalidInput):
+    """A cursor is not one that this list gave."""
+
+    code = "invalid-cursor"
+    title = "The cursor is not one that this list gave"
+
+
 class MalformedRequest(DaybookError):
     """What was sent cannot be read at all."""
 

@@ -188,7 +188,7 @@ async def test_json_equals_what_entities_give(shop: AsyncEngine, reader: Executo
             page = await books.page(reader, limit=2, least=0)
             assert json.loads(page.items) == expected[:2]
             assert (page.next_key is not None) is (len(expected) > 2)
-            one = await books.json_or_none(reader, least=0)
+            one = await books.first(reader, least=0)
             assert (one is None) if not expected else (json.loads(one or b"") == expected[0])
             objects = await books.objects(reader, least=0)
             assert [item.model_dump(mode="json", by_alias=True) for item in objects] == expected
@@ -287,14 +287,14 @@ async def test_infinity_comes_out_as_the_driver_reads_it(shop: AsyncEngine, read
     change = update(Book).values(day=text("'infinity'"), moment=text("'-infinity'"), double=text("'NaN'"))
     async with shop.begin() as connection:
         await connection.execute(change)
-    one = json.loads(await books.json_or_none(reader, least=0) or b"")
+    one = json.loads(await books.first(reader, least=0) or b"")
     assert (one["day"], one["moment"], one["double"]) == ("9999-12-31", "0001-01-01T00:00:00+00:00", None)
 
 
 async def test_nothing_found(shop: AsyncEngine, reader: Executor) -> None:
     await keep(shop, [])
     assert await titles.json(reader, author_id=1) == b"[]"
-    assert await titles.json_or_none(reader, author_id=1) is None
+    assert await titles.first(reader, author_id=1) is None
     assert await titles.objects(reader, author_id=1) == []
     assert await titles.page(reader, limit=5, author_id=1) == KeysetPage(b"[]", None)
 

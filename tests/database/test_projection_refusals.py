@@ -106,17 +106,29 @@ async def test_parameters_are_as_declared(parameters: dict[str, object], message
     ("mapped", "order_by", "message"),
     [
         (Author, [Author.mentor_id, Author.id], "may be null"),
-        (Author, [Author.name], "ends with the primary key"),
-        (Author, [], "one way"),
-        (Author, [Author.name.desc(), Author.id], "one way"),
-        (Chapter, [Chapter.number], "ends with the primary key"),
+        (Author, [Author.name], "does not hold the primary key"),
+        (Author, [Author.name.desc(), Author.id], "goes both ways"),
+        (Chapter, [Chapter.number], "does not hold the primary key"),
+        (Book, [Book.words, Book.id], "no cursor holds a ARRAY"),
     ],
 )
-async def test_pages_need_a_key(mapped: type[Any], order_by: Sequence[Any], message: str) -> None:
+def test_pages_need_a_key(mapped: type[Any], order_by: Sequence[Any], message: str) -> None:
+    read = schema(number=(int, ...)) if mapped is Chapter else schema(id=(int, ...))
+    with pytest.raises(ProjectionError, match=message + r".* pages=False\.$"):
+        Projection(read, mapped, order_by=order_by)
+    Projection(read, mapped, order_by=order_by, pages=False)
+
+
+@pytest.mark.parametrize("listed", [{}, {"order_by": [Author.name], "pages": False}])
+async def test_a_projection_without_pages(listed: dict[str, Any]) -> None:
     reader = executor_on(leasing_engine("postgresql+asyncpg://nobody@127.0.0.1:1/none"))
-    read = schema(id=(int, ...)) if mapped is Author else schema(number=(int, ...))
-    with pytest.raises(ProjectionError, match=message):
-        await Projection(read, mapped, order_by=order_by).page(reader, limit=1)
+    with pytest.raises(ProjectionError, match="has no pages"):
+        await Projection(PupilRead, Author, **listed).page(reader, limit=1)
+
+
+def test_a_parameter_that_page_takes_itself() -> None:
+    with pytest.raises(ProjectionError, match="'limit' is one of `page` itself"):
+        Projection(PupilRead, Author, where=[Author.id < bindparam("limit")])
 
 
 async def test_a_page_takes_a_whole_key() -> None:

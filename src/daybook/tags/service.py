@@ -96,7 +96,7 @@ async def create(database: Database, caller: Caller, new: TagCreate) -> tuple[in
 
 async def read(reader: Executor, caller: Caller, tag_id: int) -> bytes:
     """Return one of the caller's tags, as JSON; TagNotFound."""
-    found = await TAG.json_or_none(reader, user_id=caller.user_id, id=tag_id)
+    found = await TAG.first(reader, user_id=caller.user_id, id=tag_id)
     if found is None:
         raise TagNotFound(NOT_FOUND)
     return found

@@ -72,7 +72,7 @@ def _missing(wanted: Sequence[int], found: Sequence[int]) -> ContentNotFound:
 
 async def read(reader: Executor, caller: Caller, article_id: int) -> bytes:
     """Return an article with its links, as JSON; ArticleNotFound."""
-    found = await ARTICLE.json_or_none(reader, id=article_id, caller_id=caller.user_id)
+    found = await ARTICLE.first(reader, id=article_id, caller_id=caller.user_id)
     if found is None:
         raise ArticleNotFound(NOT_FOUND)
     return found

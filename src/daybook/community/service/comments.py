@@ -31,7 +31,7 @@ async def read_all(database: Database, article_id: int, *, limit: int, cursor: s
 
 async def read(reader: Executor, comment_id: int) -> bytes:
     """Return a comment, as JSON; CommentNotFound."""
-    found = await COMMENT.json_or_none(reader, id=comment_id)
+    found = await COMMENT.first(reader, id=comment_id)
     if found is None:
         raise CommentNotFound(NOT_FOUND)
     return found

@@ -66,7 +66,7 @@ async def _page(
     *,
     limit: int,
     after: Sequence[object] | None,
-    **given: float,
+    **given: Any,
 ) -> KeysetPage:
     projection: Projection[Any] = feed.all
     topic_key = tag_key(selection.topic) if selection.topic else None

@@ -14,7 +14,8 @@ to pass its bytes on: no entities, no rows, and no validation of what the databa
 docs/projections.md shows how to write one.
 """
 
+from daybook.database.projection.cursor import KeysetPage, decode_cursor, encode_cursor
 from daybook.database.projection.json_columns import ProjectionError
-from daybook.database.projection.projection import KeysetPage, Projection
+from daybook.database.projection.projection import Projection
 
-__all__ = ["KeysetPage", "Projection", "ProjectionError"]
+__all__ = ["KeysetPage", "Projection", "ProjectionError", "decode_cursor", "encode_cursor"]

@@ -32,7 +32,7 @@ DEFAULTED = {"date", "photo_id"}
 
 async def read(reader: Executor, logs: LogProjections, caller: Caller, log_id: UUID) -> bytes:
     """Return one of the caller's logs, as JSON; LogNotFound."""
-    found = await logs.one.json_or_none(reader, user_id=caller.user_id, id=log_id)
+    found = await logs.one.first(reader, user_id=caller.user_id, id=log_id)
     if found is None:
         raise LogNotFound("None of your logs has this id.")
     return found

@@ -82,7 +82,7 @@ async def read_all(reader: Executor, caller: Caller, *, limit: int, cursor: str 
 
 async def read(reader: Executor, caller: Caller, import_id: UUID) -> bytes:
     """Return one of the caller's imports, as JSON; ImportNotFound."""
-    found = await IMPORT.json_or_none(reader, user_id=caller.user_id, id=import_id)
+    found = await IMPORT.first(reader, user_id=caller.user_id, id=import_id)
     if found is None:
         raise ImportNotFound(NOT_FOUND)
     return found

@@ -37,7 +37,7 @@ NOT_FOUND = "None of your contents has this id."
 
 async def read(reader: Executor, caller: Caller, content_id: int) -> bytes:
     """Return one of the caller's contents, as JSON; ContentNotFound."""
-    found = await CONTENT.json_or_none(reader, user_id=caller.user_id, id=content_id)
+    found = await CONTENT.first(reader, user_id=caller.user_id, id=content_id)
     if found is None:
         raise ContentNotFound(NOT_FOUND)
     return found
@@ -45,7 +45,7 @@ async def read(reader: Executor, caller: Caller, content_id: int) -> bytes:
 
 async def lookup(reader: Executor, caller: Caller, url: str) -> bytes:
     """Return the caller's content of this page, as JSON; ContentNotFound."""
-    found = await CONTENT_AT.json_or_none(reader, user_id=caller.user_id, url_key=normalised(url))
+    found = await CONTENT_AT.first(reader, user_id=caller.user_id, url_key=normalised(url))
     if found is None:
         raise ContentNotFound("You have not saved this page.")
     return found
