@@ -184,6 +184,29 @@ async def test_an_author_changes_what_is_named(mina: Person) -> None:
     assert (await mina.client.patch(url, json={"title": None})).status_code == 422
 
 
+@pytest.mark.parametrize("change", [{"title": "After"}, {"body": "after"}, {"topics": ["two", "three"]}, {}], ids=str)
+async def test_a_change_leaves_everything_else_as_it_was(mina: Person, juno: Person, change: dict[str, Any]) -> None:
+    article = await publish(mina, body="before", topics=["one", "two"])
+    url = f"/api/articles/{article['id']}"
+    await mina.client.put(f"{url}/vote")
+    await juno.client.post(f"{url}/download", json={})
+    await juno.client.post(f"{url}/comments", json={"body": "x"})
+    before = (await mina.client.get(url)).json()
+    after = (await mina.client.patch(url, json=change)).json()
+    assert after == before | change | {"updatedAt": after["updatedAt"]}
+    assert (after["updatedAt"] > before["updatedAt"]) is bool(change)
+    assert (await mina.client.get(url)).json() == after
+
+
+@pytest.mark.parametrize("change", [{"title": None}, {"body": None}, {"topics": None}, {"topics": [None]}], ids=str)
+async def test_a_change_to_nothing_is_refused(mina: Person, change: dict[str, Any]) -> None:
+    article = await publish(mina, body="before", topics=["one", "two"])
+    url = f"/api/articles/{article['id']}"
+    refused = await mina.client.patch(url, json=change)
+    assert (refused.status_code, refused.json()["errors"][0]["loc"][:2]) == (422, ["body", *change])
+    assert (await mina.client.get(url)).json() == article
+
+
 async def test_changes_at_the_same_time_are_all_kept(mina: Person, engine: AsyncEngine) -> None:
     article = await publish(mina, topics=["before"])
     url = f"/api/articles/{article['id']}"

@@ -61,6 +61,19 @@ async def test_only_its_author_changes_and_deletes_a_comment(mina: Person, juno:
     assert (await mina.client.get(f"/api/articles/{article['id']}")).json()["commentCount"] == 0
 
 
+@pytest.mark.parametrize("change", [{"body": "better"}, {}], ids=str)
+async def test_a_change_leaves_everything_else_as_it_was(mina: Person, juno: Person, change: dict[str, Any]) -> None:
+    made = await comment(juno, await publish(mina))
+    await mina.client.put(f"/api/comments/{made['id']}/vote", json={"value": "up"})
+    with watch_statements() as statements:
+        changed = await juno.client.patch(f"/api/comments/{made['id']}", json=change)
+    after = changed.json()
+    assert after == made | change | {"upCount": 1, "updatedAt": after["updatedAt"]}
+    assert (after["updatedAt"] > made["updatedAt"]) is bool(change)
+    assert len(statements) == (2 if change else 1)
+    assert (await mina.client.get(f"/api/articles/{made['articleId']}/comments")).json()["items"] == [after]
+
+
 async def test_a_vote_changes_sides(mina: Person, juno: Person) -> None:
     made = await comment(mina, await publish(mina))
     url = f"/api/comments/{made['id']}/vote"

@@ -3,6 +3,8 @@
 A vote or a download outlives the account it came from, without its name, so that a count is always that of its rows.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Computed,
@@ -190,13 +192,13 @@ class CommentVote(Base):
     __table_args__ = (UniqueConstraint("comment_id", "user_id"),)
 
 
-# What follows is read by projections only: each is a sub-select a row, which no entity should pay for unasked.
+# A subquery a row each, loaded only where a statement asks for it. Changing an article changes none of them.
+_ON_DEMAND: dict[str, Any] = {"deferred": True, "raiseload": True, "expire_on_flush": False}
 
 # Counted as it is read, and so always right, also after an account has gone with its comments.
 Article.comment_count = column_property(
     select(func.count()).where(Comment.article_id == Article.id).correlate_except(Comment).scalar_subquery(),
-    deferred=True,
-    raiseload=True,
+    **_ON_DEMAND,
 )
 
 # Of whoever the statement's parameter `caller_id` names.
@@ -205,13 +207,11 @@ Article.voted = column_property(
     exists()
     .where(ArticleVote.article_id == Article.id, ArticleVote.user_id == CALLER_ID)
     .correlate_except(ArticleVote),
-    deferred=True,
-    raiseload=True,
+    **_ON_DEMAND,
 )
 Article.downloaded = column_property(
     exists()
     .where(ArticleDownload.article_id == Article.id, ArticleDownload.user_id == CALLER_ID)
     .correlate_except(ArticleDownload),
-    deferred=True,
-    raiseload=True,
+    **_ON_DEMAND,
 )

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import MISSING, AfterValidator, Field, model_validator
 
 from daybook.community.enums import Opinion
 from daybook.library.enums import ContentType
@@ -51,12 +51,14 @@ class ArticleCreate(Schema):
 
 
 class ArticleUpdate(Schema):
-    """What to change; what is not named stays. Topics are replaced as a whole; the links stay as published."""
+    """The fields to change. A field that is left out keeps its value; topics are replaced as a whole.
 
-    # What cannot be null has a default that only stands for "not named".
-    title: Title = ""
-    body: Note = ""
-    topics: Topics = []
+    The links of a published article do not change.
+    """
+
+    title: Title | MISSING = MISSING
+    body: Note | MISSING = MISSING
+    topics: Topics | MISSING = MISSING
 
 
 class AuthorRead(Schema):
@@ -135,14 +137,19 @@ class DownloadRead(Schema):
     down_count: Annotated[int, Field(description="How many people have downloaded the article.")]
 
 
+CommentBody = Annotated[Note, Field(min_length=1, examples=["잘 읽었어요"])]
+
+
 class CommentCreate(Schema):
-    """A comment to make."""
+    """A new comment."""
 
-    body: Annotated[Note, Field(min_length=1, examples=["잘 읽었어요"])]
+    body: CommentBody
 
 
-class CommentUpdate(CommentCreate):
-    """A comment's new text."""
+class CommentUpdate(Schema):
+    """The fields to change. A field that is left out keeps its value."""
+
+    body: CommentBody | MISSING = MISSING
 
 
 class CommentRead(Schema):

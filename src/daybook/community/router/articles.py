@@ -24,7 +24,7 @@ from daybook.tags.schemas import TagName
 from daybook.web.page import JSON, Cursor, Limit, Page, page_json
 from daybook.web.problem import problems
 from daybook.web.schema import BigId
-from daybook.web.session import Now, TheDatabase, WriteSession, sql_budget
+from daybook.web.session import Now, TheDatabase, sql_budget
 
 router = APIRouter(prefix="/articles", tags=["community"])
 
@@ -92,18 +92,18 @@ async def get_article(article_id: BigId, access: CommunityAccess) -> Response:
 @router.patch(
     "/{article_id}", response_model=ArticleRead, responses=problems(ArticleNotFound), openapi_extra=sql_budget(7)
 )
-async def change_article(
-    article_id: BigId, wanted: ArticleUpdate, caller: CommunityWriter, database: TheDatabase
+async def update_article(
+    article_id: BigId, changes: ArticleUpdate, caller: CommunityWriter, database: TheDatabase
 ) -> Response:
-    """Change the caller's own article; the fields that are sent, topics as a whole."""
-    await articles.change(database, caller, article_id, wanted)
+    """Change an article of yours."""
+    await articles.update(database, caller, article_id, changes)
     return Response(await articles.read(database.reader, caller, article_id), media_type=JSON)
 
 
 @router.delete("/{article_id}", status_code=204, responses=problems(ArticleNotFound), openapi_extra=sql_budget(1))
-async def delete_article(article_id: BigId, caller: CommunityWriter, session: WriteSession) -> None:
-    """Delete the caller's own article. What others have downloaded stays theirs."""
-    await articles.delete(session, caller, article_id)
+async def delete_article(article_id: BigId, caller: CommunityWriter, database: TheDatabase) -> None:
+    """Delete an article of yours. Links that others have downloaded stay theirs."""
+    await articles.delete(database, caller, article_id)
 
 
 @router.put(

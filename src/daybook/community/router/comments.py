@@ -4,6 +4,7 @@ from fastapi import APIRouter, Response
 
 from daybook.accounts.authentication import CommunityAccess, CommunityWriter
 from daybook.community.errors import ArticleNotFound, CommentNotFound
+from daybook.community.models import Comment
 from daybook.community.schemas import CommentCreate, CommentRead, CommentUpdate, CommentVoteCreate, CommentVoteRead
 from daybook.community.service import comments, votes
 from daybook.web.page import JSON, Cursor, Limit, Page, page_json
@@ -36,11 +37,10 @@ async def list_comments(
     openapi_extra=sql_budget(2),
 )
 async def create_comment(
-    article_id: BigId, new: CommentCreate, caller: CommunityWriter, database: TheDatabase
-) -> Response:
-    """Say something about an article."""
-    comment_id = await comments.create(database, caller, article_id, new.body)
-    return Response(await comments.read(database.reader, comment_id), 201, media_type=JSON)
+    article_id: BigId, new: CommentCreate, caller: CommunityWriter, session: WriteSession
+) -> Comment:
+    """Comment on an article."""
+    return await comments.create(session, caller, article_id, new)
 
 
 @router.patch(
@@ -49,20 +49,19 @@ async def create_comment(
     responses=problems(CommentNotFound),
     openapi_extra=sql_budget(2),
 )
-async def change_comment(
-    comment_id: BigId, wanted: CommentUpdate, caller: CommunityWriter, database: TheDatabase
-) -> Response:
-    """Change the caller's own comment."""
-    await comments.change(database, caller, comment_id, wanted.body)
-    return Response(await comments.read(database.reader, comment_id), media_type=JSON)
+async def update_comment(
+    comment_id: BigId, changes: CommentUpdate, caller: CommunityWriter, session: WriteSession
+) -> Comment:
+    """Change a comment of yours."""
+    return await comments.update(session, caller, comment_id, changes)
 
 
 @router.delete(
     "/comments/{comment_id}", status_code=204, responses=problems(CommentNotFound), openapi_extra=sql_budget(1)
 )
-async def delete_comment(comment_id: BigId, caller: CommunityWriter, session: WriteSession) -> None:
-    """Delete the caller's own comment."""
-    await comments.delete(session, caller, comment_id)
+async def delete_comment(comment_id: BigId, caller: CommunityWriter, database: TheDatabase) -> None:
+    """Delete a comment of yours."""
+    await comments.delete(database, caller, comment_id)
 
 
 @router.put(

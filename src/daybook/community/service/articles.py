@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy.ext.asyncio import AsyncSession
+from pydantic import MISSING
 
 from daybook.accounts.caller import Caller
 from daybook.community.enums import TopicOrder
@@ -85,19 +85,24 @@ async def read_topics(database: Database, order: TopicOrder, limit: int) -> list
         return [TopicRead(topic=topic, article_count=count) for topic, count in rows]
 
 
-async def change(database: Database, caller: Caller, article_id: int, wanted: ArticleUpdate) -> None:
+async def update(database: Database, caller: Caller, article_id: int, changes: ArticleUpdate) -> None:
     """Change one of the caller's articles; ArticleNotFound."""
     async with database.write.begin() as session:
         article = await session.scalar(queries.for_update(caller.user_id, article_id))
         if article is None:
             raise ArticleNotFound(NOT_YOURS)
-        for column, value in wanted.model_dump(exclude_unset=True).items():
-            setattr(article, column, value)
-        if "topics" in wanted.model_fields_set:
-            article.topic_rows = [ArticleTopic(topic_key=key, topic=one) for key, one in _by_key(wanted.topics).items()]
+        if changes.title is not MISSING:
+            article.title = changes.title
+        if changes.body is not MISSING:
+            article.body = changes.body
+        if changes.topics is not MISSING:
+            article.topics = changes.topics
+            article.topic_rows = [
+                ArticleTopic(topic_key=key, topic=topic) for key, topic in _by_key(changes.topics).items()
+            ]
 
 
-async def delete(session: AsyncSession, caller: Caller, article_id: int) -> None:
-    """Delete one of the caller's articles; what others have downloaded stays theirs; ArticleNotFound."""
-    if await session.scalar(queries.delete_own(caller.user_id, article_id)) is None:
+async def delete(database: Database, caller: Caller, article_id: int) -> None:
+    """Delete one of the caller's articles. Links that others have downloaded stay theirs. Raises ArticleNotFound."""
+    if await database.run(queries.delete_own(caller.user_id, article_id)) is None:
         raise ArticleNotFound(NOT_YOURS)

@@ -1,16 +1,20 @@
 """Comments on articles."""
 
-from pydantic import TypeAdapter
+from pydantic import MISSING, TypeAdapter
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from daybook.accounts.caller import Caller
+from daybook.accounts.service import users
 from daybook.community.errors import ArticleNotFound, CommentNotFound
-from daybook.community.projections import COMMENT, COMMENTS
+from daybook.community.models import Comment
+from daybook.community.projections import COMMENTS
 from daybook.community.queries import articles
 from daybook.community.queries import comments as queries
+from daybook.community.schemas import CommentCreate, CommentUpdate
 from daybook.community.service.articles import NOT_FOUND as NO_ARTICLE
 from daybook.database.engine import Database
-from daybook.database.executor import Executor
+from daybook.database.failures import constraint_of
 from daybook.database.projection import KeysetPage
 from daybook.web.page import decode_cursor
 from daybook.web.schema import BigId
@@ -29,29 +33,32 @@ async def read_all(database: Database, article_id: int, *, limit: int, cursor: s
     return page
 
 
-async def read(reader: Executor, comment_id: int) -> bytes:
-    """Return a comment, as JSON; CommentNotFound."""
-    found = await COMMENT.first(reader, id=comment_id)
-    if found is None:
-        raise CommentNotFound(NOT_FOUND)
-    return found
+async def create(session: AsyncSession, caller: Caller, article_id: int, new: CommentCreate) -> Comment:
+    """Return the new comment with its author; ArticleNotFound."""
+    author = await users.get(session, caller)
+    comment = Comment(article_id=article_id, author=author, body=new.body)
+    session.add(comment)
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        if constraint_of(error) == "fk_comments_article_id_articles":
+            raise ArticleNotFound(NO_ARTICLE) from error
+        raise
+    return comment
 
 
-async def create(database: Database, caller: Caller, article_id: int, body: str) -> int:
-    """Return the id of the new comment; ArticleNotFound."""
-    made = await database.run(queries.create(caller.user_id, article_id, body))
-    if made is None:
-        raise ArticleNotFound(NO_ARTICLE)
-    return made[0]
-
-
-async def change(database: Database, caller: Caller, comment_id: int, body: str) -> None:
-    """Change one of the caller's comments; CommentNotFound."""
-    if await database.run(queries.update_own(caller.user_id, comment_id, body)) is None:
+async def update(session: AsyncSession, caller: Caller, comment_id: int, changes: CommentUpdate) -> Comment:
+    """Return the changed comment with its author; CommentNotFound when it is not one of the caller's."""
+    comment = await session.scalar(queries.for_update(caller.user_id, comment_id))
+    if comment is None:
         raise CommentNotFound(NOT_YOURS)
+    if changes.body is not MISSING:
+        comment.body = changes.body
+    await session.flush()
+    return comment
 
 
-async def delete(session: AsyncSession, caller: Caller, comment_id: int) -> None:
+async def delete(database: Database, caller: Caller, comment_id: int) -> None:
     """Delete one of the caller's comments; CommentNotFound."""
-    if await session.scalar(queries.delete_own(caller.user_id, comment_id)) is None:
+    if await database.run(queries.delete_own(caller.user_id, comment_id)) is None:
         raise CommentNotFound(NOT_YOURS)
