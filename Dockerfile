@@ -10,7 +10,7 @@ COPY src src
 RUN /venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.13-slim
-RUN useradd --system --uid 10001 --home-dir /data --create-home daybook
+RUN useradd --uid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin daybook && install -d -o daybook -g daybook /data
 COPY --from=build /venv /venv
 USER daybook
 WORKDIR /data

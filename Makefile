@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --no-deps
 
 # Every command is a name, not a file.
-.PHONY: bench bench-analyses bench-imports bench-search bench-tracing browser coverage help hooks run test check format migrate revision lock clean floors screenshot dist
+.PHONY: bench bench-analyses bench-imports bench-search bench-tracing browser check clean coverage dist floors format help \
+    hooks image-check lock migrate revision run screenshot test
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,6 +89,9 @@ lock: $(VENV)/development  ## Resolve the dependencies again into the lock files
 
 dist: $(VENV)/runtime  ## Build the wheel and the source distribution into dist/
 	@$(BIN)/hatchling build
+
+image-check: $(VENV)/runtime  ## Build the container image and run it in production (an engine, or root on Debian)
+	@scripts/image-check
 
 clean:  ## Remove the virtual environment and caches (never the data in .daybook)
 	@rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
