@@ -1,4 +1,4 @@
-"""What can go wrong with a diary, as a client is told of it."""
+"""The errors of the diary."""
 
 from daybook.errors import (
     Conflict,
@@ -14,77 +14,77 @@ from daybook.errors import (
 
 
 class LogNotFound(NotFound):
-    """No such log among the caller's own."""
+    """None of the caller's logs has this id."""
 
     code = "log-not-found"
-    title = "There is no such log"
+    title = "Log not found"
 
 
 class PhotoNotFound(NotFound):
-    """No such photo among the caller's own."""
+    """None of the caller's photos has this id."""
 
     code = "photo-not-found"
-    title = "There is no such photo"
+    title = "Photo not found"
 
 
 class LogIdTaken(Conflict):
-    """The client-chosen id already names a log that says something else."""
+    """The id that the client chose belongs to a log with other values, or of another person."""
 
     code = "log-id-taken"
-    title = "Another log already has this id"
+    title = "Log id already in use"
 
 
 class BadPhoto(MalformedRequest):
-    """The bytes are not a picture that can be read, whatever their declared type says."""
+    """The bytes are not a readable picture, whatever their declared type."""
 
     code = "bad-photo"
-    title = "This is not a photo that can be read"
+    title = "Unreadable photo"
 
 
 class PhotoTooLarge(TooLarge):
-    """Too many bytes or too many pixels; told before anything is decoded."""
+    """The photo has too many bytes or pixels. It is refused before it is decoded."""
 
     code = "photo-too-large"
-    title = "This photo is too large"
+    title = "Photo too large"
 
 
 class NothingRecognised(InvalidInput):
-    """The model looked, and saw no food (or no exercise) in the photo."""
+    """The model sees no food (or no exercise) in the photo."""
 
     code = "nothing-recognised"
-    title = "There is nothing to log in this photo"
+    title = "Nothing to log in the photo"
 
 
 class AnalysisBudgetUsedUp(RateLimited):
-    """The caller has asked the model as often as a day allows."""
+    """The caller has used all analyses of the day. Photos that were analyzed before are still answered."""
 
     code = "analysis-budget-used-up"
-    title = "No more analyses today"
+    title = "Daily limit of analyses reached"
 
 
 class ModelRefused(UpstreamFailed):
-    """The model blocked the photo, or answered with something that is not an analysis."""
+    """The model refused the photo, or its answer is not an analysis."""
 
     code = "model-refused"
-    title = "The model gave no usable answer"
+    title = "No usable answer from the model"
 
 
 class ModelUnavailable(Unavailable):
-    """The model is overloaded, its quota is used up, or it cannot be reached."""
+    """The model is overloaded, out of quota, or cannot be reached. Retrying later may help."""
 
     code = "model-unavailable"
-    title = "The model is not available at the moment"
+    title = "Model unavailable"
 
 
 class ModelTimeout(UpstreamTimeout):
     """The model did not answer within the deadline."""
 
     code = "model-timeout"
-    title = "The model did not answer in time"
+    title = "Model timed out"
 
 
 class AnalysisNotFound(NotFound):
-    """No such analysis among the caller's own."""
+    """None of the caller's analyses has this id."""
 
     code = "analysis-not-found"
-    title = "There is no such analysis"
+    title = "Analysis not found"

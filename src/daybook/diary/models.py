@@ -1,10 +1,20 @@
-"""The tables of a diary: what a person ate, how they moved, the photos of it and what was asked of the model."""
+"""The tables of a diary: meals, exercise, their photos, and the questions put to the model."""
 
 import datetime as dt
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Double, ForeignKey, ForeignKeyConstraint, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    UniqueConstraint,
+    collate,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, MappedColumn, mapped_column, relationship
 from uuid_utils.compat import uuid7
@@ -12,29 +22,29 @@ from uuid_utils.compat import uuid7
 from daybook.accounts.models import User, owner
 from daybook.database.base import Base, CreatedAt, Timestamped, ValuesProxy, enum_column
 from daybook.diary.enums import AnalysisKind, AnalysisStatus, IngredientColor, MealType
-from daybook.tags.models import Tag
+from daybook.tags.models import FoodLogTag, Tag
 
 
 def uuid7_id() -> MappedColumn[UUID]:
-    """Return the primary key of a row whose client may choose the id.
+    """Return the primary key column of a row whose id the client may choose.
 
-    Made here and not by the database, because uuidv7() came with PostgreSQL 18 and 16 is supported.
+    The default is generated here rather than by the database: uuidv7() came with PostgreSQL 18, and 16 is supported.
     """
     return mapped_column(primary_key=True, default=uuid7)
 
 
 class Photo(Base):
-    """A photo as it is kept: upright, scaled down, without metadata. The bytes are in the photo store."""
+    """A stored photo: upright, scaled down, without metadata. Its bytes are in the photo store."""
 
     __tablename__ = "photos"
 
     id: Mapped[UUID] = uuid7_id()
     user_id: Mapped[int] = owner()
     sha256: Mapped[bytes] = mapped_column(LargeBinary)
-    """Of the bytes as they were sent: what makes the same photo the same."""
+    """Of the bytes as they were sent, so that the same photo is recognized when it comes again."""
     media_type: Mapped[str]
     size: Mapped[int]
-    """Bytes, as kept."""
+    """Bytes, as stored."""
     width: Mapped[int]
     height: Mapped[int]
     storage_key: Mapped[str] = mapped_column(unique=True)
@@ -44,7 +54,7 @@ class Photo(Base):
 
 
 class Analysis(Base):
-    """One question to the model and what came of it: the log of its cost, and the cache of its answers."""
+    """One question put to the model and its outcome: the record of its cost, and the cache of its answer."""
 
     __tablename__ = "analyses"
 
@@ -57,7 +67,7 @@ class Analysis(Base):
     status: Mapped[AnalysisStatus] = mapped_column(enum_column(AnalysisStatus, "status"))
     result: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     error: Mapped[str | None]
-    """The code of the problem that it ended in."""
+    """The problem code, if it failed."""
     prompt_tokens: Mapped[int | None]
     output_tokens: Mapped[int | None]
     latency_ms: Mapped[int | None]
@@ -79,7 +89,7 @@ class Analysis(Base):
 
 
 class AnalysisBudget(Base):
-    """How often a person asked the model on a day."""
+    """How many questions a person has put to the model on a day."""
 
     __tablename__ = "analysis_budgets"
 
@@ -100,24 +110,28 @@ class FoodLog(Timestamped, Base):
     estimated_calories: Mapped[int | None]
     """kcal"""
     date: Mapped[dt.date]
-    """The person's local day, never the server's."""
+    """The person's local date, never the server's."""
     note: Mapped[str | None]
     photo_id: Mapped[UUID | None]
     analysis_id: Mapped[UUID | None]
     content_id: Mapped[int | None] = mapped_column(BigInteger)
-    """The saved recipe that it was cooked from."""
+    """The saved recipe of the meal."""
 
     user: Mapped[User] = relationship(lazy="raise_on_sql")
-    # By the ids alone: the composite keys have seen to the owner, and PostgreSQL would walk through all their tags.
+    # Joined by the ids alone: the composite keys guarantee the owner, by whom PostgreSQL would read all their tags.
     tags: Mapped[list[Tag]] = relationship(
         lazy="raise_on_sql",
         secondary="food_log_tag",
         primaryjoin="FoodLog.id == food_log_tag.c.food_log_id",
         secondaryjoin="food_log_tag.c.tag_id == tags.c.id",
-        order_by=Tag.tagname,
+        order_by=collate(Tag.tagname, "C"),  # by code points, as Python sorts: on every server the same
         viewonly=True,
     )
+    """For reading; `tag_links` is what changes."""
     tag_names = ValuesProxy("tags", "tagname")
+    tag_links: Mapped[list[FoodLogTag]] = relationship(
+        lazy="raise_on_sql", cascade="all, delete-orphan", passive_deletes=True
+    )
     ingredients: Mapped[list["FoodIngredient"]] = relationship(
         lazy="raise_on_sql",
         order_by="FoodIngredient.position",
@@ -158,7 +172,7 @@ class FoodIngredient(Base):
 
 
 class ExerciseLog(Timestamped, Base):
-    """One time of moving."""
+    """One workout, walk or other exercise."""
 
     __tablename__ = "exercise_logs"
 

@@ -28,7 +28,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import joinedload, selectinload
-from sqlalchemy.sql.base import ExecutableOption
 from sqlalchemy.sql.dml import ReturningDelete, ReturningInsert, ReturningUpdate
 
 from daybook.accounts.models import User
@@ -45,57 +44,68 @@ USER_ID = bindparam("user_id", type_=BigInteger)
 """The owner, in statements that are compiled once."""
 
 
-def _loaded(log: type[Log]) -> list[ExecutableOption]:
-    """What a log is read with: nothing else is ever loaded."""
-    owner_key = joinedload(log.user).load_only(User.user_key)
-    if log is not FoodLog:
-        return [owner_key]
-    return [owner_key, selectinload(FoodLog.ingredients), selectinload(FoodLog.tags)]
-
-
 # --- logs
 
 
-def log_for_update(log: type[Log], user_id: int, log_id: UUID) -> Select[Log]:
-    """One log, locked, so that of two changes at once the second sees the first."""
-    found = select(log).where(log.user_id == user_id, log.id == log_id)
-    return found.options(*_loaded(log)).with_for_update(of=log)
+def food_log_for_update(user_id: int, log_id: UUID) -> Select[FoodLog]:
+    """One meal with what its answer shows, locked, so that of two changes at once the second sees the first."""
+    return (
+        select(FoodLog)
+        .where(FoodLog.user_id == user_id, FoodLog.id == log_id)
+        .options(
+            joinedload(FoodLog.user).load_only(User.user_key),
+            selectinload(FoodLog.ingredients),
+            selectinload(FoodLog.tags),
+            selectinload(FoodLog.tag_links),
+        )
+        .with_for_update(of=FoodLog)
+    )
+
+
+def exercise_log_for_update(user_id: int, log_id: UUID) -> Select[ExerciseLog]:
+    """One exercise log with what its answer shows, locked."""
+    return (
+        select(ExerciseLog)
+        .where(ExerciseLog.user_id == user_id, ExerciseLog.id == log_id)
+        .options(joinedload(ExerciseLog.user).load_only(User.user_key))
+        .with_for_update(of=ExerciseLog)
+    )
 
 
 def _insert_log(log: type[FoodLog | ExerciseLog]) -> CTE:
-    """Make a log of the parameters that are called like its columns, `user_key` and `now`.
+    """Insert a log from parameters named as its columns, `user_key` and `now`.
 
-    No row when the id is taken, the user key is not the owner's, or the account is gone. Selecting from the owner's
-    own row makes the default date the owner's local day, and the photo is taken from the analysis that is named.
+    No row comes back when the id is taken, the user key is not the owner's, or the account no longer exists. Selecting
+    from the owner's own row makes the default date the owner's local date; the default photo is the analysis's.
     """
     table = log.__table__
-    given = {
+    parameters = {
         column.name: bindparam(column.name, type_=column.type)
         for column in table.c
         if column.name not in {"user_id", "created_at", "updated_at"}
     }
     user_key = bindparam("user_key", type_=Text)
-    analysed_photo = (
+    analyzed_photo = (
         select(Analysis.photo_id)
-        .where(Analysis.id == given["analysis_id"], Analysis.user_id == USER_ID)
+        .where(Analysis.id == parameters["analysis_id"], Analysis.user_id == USER_ID)
         .scalar_subquery()
     )
     today = local_day(bindparam("now", type_=DateTime(timezone=True)))
-    values: dict[str, ColumnElement[Any]] = given | {
-        "photo_id": func.coalesce(given["photo_id"], analysed_photo),
-        "date": func.coalesce(given["date"], today),
+    values: dict[str, ColumnElement[Any]] = parameters | {
+        "photo_id": func.coalesce(parameters["photo_id"], analyzed_photo),
+        "date": func.coalesce(parameters["date"], today),
     }
     owner = select(User.id, *values.values()).where(
         User.id == USER_ID, or_(user_key.is_(None), User.user_key == user_key)
     )
-    made = pg_insert(log).from_select(["user_id", *values], owner).on_conflict_do_nothing()
-    return made.returning(log.id).cte("log")
+    inserted = pg_insert(log).from_select(["user_id", *values], owner).on_conflict_do_nothing()
+    return inserted.returning(log.id).cte("log")
 
 
 def _insert_food_log(*, tagged: bool) -> Select[UUID]:
-    """Make a meal with all its ingredients, whose columns are given as arrays: `names`, `colors`, `grams`, `kcal`.
+    """Insert a meal and its ingredients, whose columns are arrays: `names`, `colors`, `grams`, `kcal`.
 
-    With the tags that `ensured_tags` makes, if it is `tagged`.
+    If `tagged`, with the tags of `ensured_tags`, whose parameters it then takes as well.
     """
     log = _insert_log(FoodLog)
     arrays = {"names": Text, "colors": Text, "grams": Double, "kcal": Integer}
@@ -107,22 +117,23 @@ def _insert_food_log(*, tagged: bool) -> Select[UUID]:
             log.c.id, items.c.name, items.c.color, items.c.grams, items.c.calories, items.c.position - 1
         ).select_from(log.join(items, true())),
     )
-    made = select(log.c.id).add_cte(ingredients.cte("ingredients"))
+    inserted = select(log.c.id).add_cte(ingredients.cte("ingredients"))
     if not tagged:
-        return made
+        return inserted
     tags = ensured_tags()
     links = insert(FoodLogTag).from_select(
         ["food_log_id", "tag_id", "user_id"],
         select(log.c.id, tags.c.id, USER_ID).select_from(log.join(tags, true())),
     )
-    return made.add_cte(links.cte("links"))
+    return inserted.add_cte(links.cte("links"))
 
 
-# Each is one statement: atomic by itself, and one round trip. The id of the new log, or no row.
+# Logging is the write that `make bench` holds to a figure, so it is compiled once; and it is one statement, atomic
+# without a transaction, one round trip. Each returns the id of the new log, or no row.
 INSERT_FOOD_LOG = CompiledStatement("INSERT_FOOD_LOG", _insert_food_log(tagged=False))
 INSERT_TAGGED_FOOD_LOG = CompiledStatement("INSERT_TAGGED_FOOD_LOG", _insert_food_log(tagged=True))
 INSERT_EXERCISE_LOG = CompiledStatement("INSERT_EXERCISE_LOG", select(_insert_log(ExerciseLog).c.id))
-# The user key of `user_id`, or no row when the account is gone.
+# The user key of `user_id`, or no row when the account no longer exists.
 OWNERS_KEY = CompiledStatement("OWNERS_KEY", select(User.user_key).where(User.id == USER_ID))
 
 
@@ -134,22 +145,26 @@ def delete_log(log: type[Log], user_id: int, log_id: UUID) -> ReturningDelete[UU
 # --- photos and analyses
 
 
-def photo(user_id: int, photo_id: UUID) -> Select[Photo]:
-    """One photo."""
-    return select(Photo).where(Photo.user_id == user_id, Photo.id == photo_id)
+def photo_file(user_id: int, photo_id: UUID) -> Select[str, str, bytes]:
+    """Where the photo's file is, its media type, and the hash of what was sent; or no row."""
+    return select(Photo.storage_key, Photo.media_type, Photo.sha256).where(
+        Photo.user_id == user_id, Photo.id == photo_id
+    )
 
 
 def claimed_keys(storage_keys: list[str]) -> Select[str]:
-    """Those of the keys that a photo's row names, whoever owns it: for the sweeper, which acts for nobody."""
+    """Those of the keys that a row of any owner has: for the sweeper, which acts for nobody."""
     return select(Photo.storage_key).where(Photo.storage_key.in_(storage_keys))
 
 
 def insert_question(photo: dict[str, Any], question: dict[str, Any]) -> ReturningInsert[UUID]:
-    """Keep the photo and note the question about it; the photo's id, also when the same bytes were kept before."""
-    kept = pg_insert(Photo).values(photo)
-    # Setting what is there already makes the row come back.
+    """Insert the photo, unless its owner has it already, and the question about it; the photo's id."""
+    insert_photo = pg_insert(Photo).values(photo)
+    # DO NOTHING would not return the row that is there already.
     photo_row = (
-        kept.on_conflict_do_update(index_elements=[Photo.user_id, Photo.sha256], set_={"sha256": kept.excluded.sha256})
+        insert_photo.on_conflict_do_update(
+            index_elements=[Photo.user_id, Photo.sha256], set_={"sha256": insert_photo.excluded.sha256}
+        )
         .returning(Photo.id, Photo.user_id)
         .cte("photo")
     )
@@ -163,10 +178,10 @@ def insert_question(photo: dict[str, Any], question: dict[str, Any]) -> Returnin
 
 def known_answer(
     user_id: int, now: dt.datetime, sha256: bytes, kind: AnalysisKind, *, model: str, prompt_version: str
-) -> Select[dt.date, Analysis | None]:
-    """The owner's local day, and what this model said of the same bytes before when asked the same, if it was.
+) -> Select[dt.date, UUID | None, UUID | None, dict[str, Any] | None]:
+    """The owner's local date, and the id, photo and result of this model's answer to the same question, if known.
 
-    No row when the account is gone.
+    No row when the account no longer exists.
     """
     same_photo = and_(Photo.user_id == User.id, Photo.sha256 == sha256)
     same_question = and_(
@@ -178,7 +193,7 @@ def known_answer(
         Analysis.status == AnalysisStatus.DONE,
     )
     return (
-        select(local_day(now), Analysis)
+        select(local_day(now), Analysis.id, Analysis.photo_id, Analysis.result)
         .select_from(User)
         .outerjoin(Photo, same_photo)
         .outerjoin(Analysis, same_question)
@@ -189,7 +204,7 @@ def known_answer(
 
 
 def use_budget(user_id: int, now: dt.datetime, limit: int) -> ReturningInsert[int]:
-    """Count one more question of the owner's local day; no row when the limit is reached."""
+    """Count one more question on the owner's local date; the count, or no row when the limit is reached."""
     today = select(User.id, local_day(now), literal(1)).where(User.id == user_id, literal(limit) > 0)
     return (
         pg_insert(AnalysisBudget)
@@ -204,7 +219,7 @@ def use_budget(user_id: int, now: dt.datetime, limit: int) -> ReturningInsert[in
 
 
 def finish_analysis(user_id: int, analysis_id: UUID, outcome: dict[str, Any]) -> ReturningUpdate[UUID]:
-    """Note what came of a question."""
+    """Record the outcome of a question; its id."""
     return (
         update(Analysis)
         .where(Analysis.user_id == user_id, Analysis.id == analysis_id)

@@ -6,7 +6,7 @@ from typing import Generic, Protocol, TypeVar
 from pydantic import BaseModel
 
 from daybook.diary.enums import MealType
-from daybook.diary.schemas import Calories, ExerciseType, Ingredients, Kilometres, Minutes
+from daybook.diary.schemas import Calories, ExerciseType, Ingredients, Kilometers, Minutes
 from daybook.web.schema import Day
 
 Findings_co = TypeVar("Findings_co", covariant=True)
@@ -27,7 +27,7 @@ class ExerciseFindings(BaseModel):
     exercise_type: ExerciseType
     duration: Minutes | None = None
     calories: Calories | None = None
-    distance: Kilometres | None = None
+    distance: Kilometers | None = None
     date: Day | None = None
     """Only if it stands in the picture."""
 

@@ -17,7 +17,7 @@ from daybook.diary.service import exercise, logs
 from daybook.web.page import JSON, Cursor, Limit, Page, page_json, page_links
 from daybook.web.problem import problems
 from daybook.web.schema import Day, Text
-from daybook.web.session import Now, WriteSession, sql_budget
+from daybook.web.session import Now, TheDatabase, WriteSession, sql_budget
 
 router = APIRouter(prefix="/log/exercise", tags=["diary"])
 
@@ -81,14 +81,14 @@ async def get_exercise(log_id: UUID, access: DiaryAccess) -> Response:
 
 
 @router.patch("/{log_id}", response_model=ExerciseLogRead, responses=problems(LogNotFound), openapi_extra=sql_budget(2))
-async def change_exercise(
-    log_id: UUID, wanted: ExerciseLogUpdate, caller: DiaryWriter, session: WriteSession
+async def update_exercise(
+    log_id: UUID, changes: ExerciseLogUpdate, caller: DiaryWriter, session: WriteSession
 ) -> ExerciseLog:
     """Change the fields that are sent."""
-    return await exercise.change(session, caller, log_id, wanted)
+    return await exercise.update(session, caller, log_id, changes)
 
 
 @router.delete("/{log_id}", status_code=204, responses=problems(LogNotFound), openapi_extra=sql_budget(1))
-async def delete_exercise(log_id: UUID, caller: DiaryWriter, session: WriteSession) -> None:
+async def delete_exercise(log_id: UUID, caller: DiaryWriter, database: TheDatabase) -> None:
     """Delete an exercise log."""
-    await logs.delete(session, ExerciseLog, caller, log_id)
+    await logs.delete(database, ExerciseLog, caller, log_id)

@@ -129,12 +129,12 @@ async def get_food(log_id: UUID, access: DiaryAccess) -> Response:
 
 
 @router.patch("/{log_id}", response_model=FoodLogRead, responses=problems(LogNotFound), openapi_extra=sql_budget(10))
-async def change_food(log_id: UUID, wanted: FoodLogUpdate, caller: DiaryWriter, session: WriteSession) -> FoodLog:
+async def update_food(log_id: UUID, changes: FoodLogUpdate, caller: DiaryWriter, session: WriteSession) -> FoodLog:
     """Change the fields that are sent; ingredients and tags are replaced as a whole."""
-    return await food.change(session, caller, log_id, wanted)
+    return await food.update(session, caller, log_id, changes)
 
 
 @router.delete("/{log_id}", status_code=204, responses=problems(LogNotFound), openapi_extra=sql_budget(1))
-async def delete_food(log_id: UUID, caller: DiaryWriter, session: WriteSession) -> None:
+async def delete_food(log_id: UUID, caller: DiaryWriter, database: TheDatabase) -> None:
     """Delete a meal."""
-    await logs.delete(session, FoodLog, caller, log_id)
+    await logs.delete(database, FoodLog, caller, log_id)

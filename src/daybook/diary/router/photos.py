@@ -114,7 +114,7 @@ async def get_photo(
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """A photo as it is kept: upright, scaled down, without metadata."""
-    photo = await photos.read(database, pipeline.store, caller, photo_id)
+    photo = await photos.get(database, pipeline.store, caller, photo_id)
     headers = {
         "ETag": photo.etag,
         "Cache-Control": "private, max-age=31536000, immutable",

@@ -36,20 +36,20 @@ CANCELLED = "cancelled"
 
 @dataclass(frozen=True, slots=True)
 class PhotoPipeline:
-    """What looking at photos needs of the process."""
+    """What analyzing a photo takes, shared by the requests of a process."""
 
     preparer: PhotoPreparer
     store: PhotoStore
     analyzer: PhotoAnalyzer
     per_day: int
-    """How often one person may ask the model in a day."""
+    """How many questions one person may put to the model in a day."""
     bulkhead: asyncio.Semaphore
-    """How many connections analyses may use at once: a hundred photos together leave some for everybody else."""
+    """How many connections analyses may use at once, so that a hundred photos leave some for everybody else."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """An answer of the model, new or known from before, and the day on which it was asked."""
+class Answer:
+    """An answer of the model, new or from before, and the caller's local date."""
 
     analysis_id: UUID
     photo_id: UUID
@@ -59,38 +59,38 @@ class Answered:
 
 
 async def food(
-    database: Database, pipeline: PhotoPipeline, caller: Caller, sent: bytes, now: dt.datetime
+    database: Database, pipeline: PhotoPipeline, caller: Caller, image: bytes, now: dt.datetime
 ) -> FoodAnalysis:
-    """Return what is on the plate. Raises BadPhoto, PhotoTooLarge, AnalysisBudgetUsedUp or a fault of the model."""
-    answered = await _ask(database, pipeline, caller, AnalysisKind.FOOD, sent=sent, now=now)
-    found = FoodFindings.model_validate(answered.result)
+    """Return what is on the plate. Raises BadPhoto, PhotoTooLarge, AnalysisBudgetUsedUp or an error of the model."""
+    answer = await _ask(database, pipeline, caller, AnalysisKind.FOOD, image=image, now=now)
+    findings = FoodFindings.model_validate(answer.result)
     return FoodAnalysis(
-        is_healthy=found.is_healthy,
-        ingredients=found.ingredients,
-        estimated_calories=found.estimated_calories,
-        meal_type=found.meal_type,
-        date=answered.today,
-        analysis_id=answered.analysis_id,
-        photo_id=answered.photo_id,
-        analyzer=answered.model,
+        is_healthy=findings.is_healthy,
+        ingredients=findings.ingredients,
+        estimated_calories=findings.estimated_calories,
+        meal_type=findings.meal_type,
+        date=answer.today,
+        analysis_id=answer.analysis_id,
+        photo_id=answer.photo_id,
+        analyzer=answer.model,
     )
 
 
 async def exercise(
-    database: Database, pipeline: PhotoPipeline, caller: Caller, sent: bytes, now: dt.datetime
+    database: Database, pipeline: PhotoPipeline, caller: Caller, image: bytes, now: dt.datetime
 ) -> ExerciseAnalysis:
-    """Return which exercise it was. Raises as `food` does."""
-    answered = await _ask(database, pipeline, caller, AnalysisKind.EXERCISE, sent=sent, now=now)
-    found = ExerciseFindings.model_validate(answered.result)
+    """Return which exercise it is. Raises as `food` does."""
+    answer = await _ask(database, pipeline, caller, AnalysisKind.EXERCISE, image=image, now=now)
+    findings = ExerciseFindings.model_validate(answer.result)
     return ExerciseAnalysis(
-        exercise_type=found.exercise_type,
-        duration=found.duration,
-        calories=found.calories,
-        distance=found.distance,
-        date=found.date or answered.today,
-        analysis_id=answered.analysis_id,
-        photo_id=answered.photo_id,
-        analyzer=answered.model,
+        exercise_type=findings.exercise_type,
+        duration=findings.duration,
+        calories=findings.calories,
+        distance=findings.distance,
+        date=findings.date or answer.today,
+        analysis_id=answer.analysis_id,
+        photo_id=answer.photo_id,
+        analyzer=answer.model,
     )
 
 
@@ -101,34 +101,35 @@ async def past(reader: Executor, caller: Caller, *, limit: int, cursor: str | No
 
 
 async def _ask(
-    database: Database, pipeline: PhotoPipeline, caller: Caller, kind: AnalysisKind, *, sent: bytes, now: dt.datetime
-) -> Answered:
-    """Look the photo up, or have the model look at it. No connection is held while it does."""
-    photo = await pipeline.preparer.prepare(sent)
+    database: Database, pipeline: PhotoPipeline, caller: Caller, kind: AnalysisKind, *, image: bytes, now: dt.datetime
+) -> Answer:
+    """Return the known answer for this photo, or the model's. No connection is held while the model works."""
+    photo = await pipeline.preparer.prepare(image)
     model, version = pipeline.analyzer.model, pipeline.analyzer.prompt_version
-    statement = queries.known_answer(caller.user_id, now, photo.sha256, kind, model=model, prompt_version=version)
-    async with pipeline.bulkhead, database.read() as session:
-        found = (await session.execute(statement)).one_or_none()
-    if found is None:
-        raise Unauthenticated("The account of this token is gone.")
-    today, known = found
-    if known is not None:
-        return Answered(known.id, known.photo_id, known.model, known.result or {}, today)
+    async with pipeline.bulkhead:
+        known = await database.run(
+            queries.known_answer(caller.user_id, now, photo.sha256, kind, model=model, prompt_version=version)
+        )
+    if known is None:
+        raise Unauthenticated("The account of this token no longer exists.")
+    today, analysis_id, photo_id, result = known
+    if analysis_id is not None and photo_id is not None:
+        return Answer(analysis_id, photo_id, model, result or {}, today)
     async with pipeline.bulkhead:
         used = await database.run(queries.use_budget(caller.user_id, now, pipeline.per_day))
     if used is None:
         raise AnalysisBudgetUsedUp(
-            f"You have asked the model {pipeline.per_day} times today; ask again tomorrow.", retry_after=3600
+            f"You have used all {pipeline.per_day} analyses of today; try again tomorrow.", retry_after=3600
         )
-    asking = asyncio.create_task(_look(pipeline.analyzer, kind, photo))
+    analyzing = asyncio.create_task(_analyze(pipeline.analyzer, kind, photo))
     try:
-        # The model is looking already while the photo and the question are stored.
+        # The model is at work already while the photo and the question are stored.
         question = await _record(database, pipeline, caller, kind, photo)
     except BaseException:
-        asking.cancel()
+        analyzing.cancel()
         raise
     try:
-        outcome = await asking
+        outcome = await analyzing
     except asyncio.CancelledError:
         cancelled = _Outcome(AnalysisStatus.FAILED, error=CANCELLED)
         await asyncio.shield(_finish(database, pipeline, caller, question.id, cancelled))
@@ -136,7 +137,7 @@ async def _ask(
     await _finish(database, pipeline, caller, question.id, outcome)
     if outcome.failure is not None:
         raise outcome.failure
-    return Answered(question.id, question.photo_id, model, outcome.result or {}, today)
+    return Answer(question.id, question.photo_id, model, outcome.result or {}, today)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +167,8 @@ class _Outcome:
         }
 
 
-async def _look(analyzer: PhotoAnalyzer, kind: AnalysisKind, photo: PreparedPhoto) -> _Outcome:
-    """Return what the model says. A failure is an outcome, too: it is recorded before it is raised."""
+async def _analyze(analyzer: PhotoAnalyzer, kind: AnalysisKind, photo: PreparedPhoto) -> _Outcome:
+    """Return what the model says. A failure is an outcome too: it is recorded before it is raised."""
     started = time.perf_counter()
     answer: ModelAnswer[FoodFindings] | ModelAnswer[ExerciseFindings]
     try:
@@ -191,7 +192,7 @@ async def _look(analyzer: PhotoAnalyzer, kind: AnalysisKind, photo: PreparedPhot
 async def _record(
     database: Database, pipeline: PhotoPipeline, caller: Caller, kind: AnalysisKind, photo: PreparedPhoto
 ) -> _Question:
-    kept = await photos.keep(pipeline.store, caller, photo)
+    columns = await photos.store_file(pipeline.store, caller, photo)
     question: dict[str, Any] = {
         "id": uuid7(),
         "kind": kind,
@@ -200,8 +201,8 @@ async def _record(
         "status": AnalysisStatus.RUNNING,
     }
     async with pipeline.bulkhead:
-        stored = await database.run(queries.insert_question(kept, question))
-    assert stored is not None  # noqa: S101 - it is inserted, or raises
+        stored = await database.run(queries.insert_question(columns, question))
+    assert stored is not None  # noqa: S101 - the statement inserts, or raises
     return _Question(question["id"], stored.photo_id)
 
 

@@ -3,14 +3,17 @@
 import datetime as dt
 from uuid import UUID
 
+from pydantic import MISSING
 from sqlalchemy import func
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.attributes import set_committed_value
 from uuid_utils.compat import uuid7
 
 from daybook.accounts.caller import Caller
 from daybook.database.executor import Executor
 from daybook.diary import queries
+from daybook.diary.errors import LogNotFound
 from daybook.diary.models import FoodIngredient, FoodLog
 from daybook.diary.projections import FOOD
 from daybook.diary.schemas import FoodLogCreate, FoodLogRead, FoodLogUpdate
@@ -20,44 +23,54 @@ from daybook.tags import service as tags
 from daybook.tags.models import FoodLogTag
 
 
-async def create(runner: Executor, caller: Caller, new: FoodLogCreate, now: dt.datetime) -> UUID | FoodLogRead:
-    """Return the new meal's id; or the meal, if an earlier request with the same id and words has made it.
+async def create(executor: Executor, caller: Caller, new: FoodLogCreate, now: dt.datetime) -> UUID | FoodLogRead:
+    """Return the id of the new meal; or the meal, if an earlier request with the same id and values created it.
 
-    One statement, however many ingredients and tags. Raises LogIdTaken, or NotFound for what it names and is not the
-    caller's.
+    One statement, however many ingredients and tags. Raises LogIdTaken, or NotFound for a photo, analysis or recipe
+    that is not the caller's.
     """
     ingredients = new.ingredients
     columns = dict(new) | {
         "id": new.id or uuid7(),
-        "names": [one.name for one in ingredients],
-        "colors": [one.color for one in ingredients],
-        "grams": [one.grams for one in ingredients],
-        "kcal": [one.calories for one in ingredients],
+        "names": [ingredient.name for ingredient in ingredients],
+        "colors": [ingredient.color for ingredient in ingredients],
+        "grams": [ingredient.grams for ingredient in ingredients],
+        "kcal": [ingredient.calories for ingredient in ingredients],
     }
     statement = queries.INSERT_FOOD_LOG
     if new.tags:
         statement = queries.INSERT_TAGGED_FOOD_LOG
         columns |= tags.tag_parameters(new.tags)
-    made = await logs.insert(runner, statement, caller, columns, now)
-    return made or await logs.repeated(runner, FOOD, caller, new)
+    log_id = await logs.insert(executor, statement, caller, columns, now)
+    return log_id or await logs.repeated(executor, FOOD, caller, new)
 
 
-async def change(session: AsyncSession, caller: Caller, log_id: UUID, wanted: FoodLogUpdate) -> FoodLog:
-    """Return the changed log; LogNotFound, or NotFound for a content that is not the caller's."""
-    log = await logs.get_for_update(session, FoodLog, caller, log_id)
-    for column, value in wanted.model_dump(exclude_unset=True, exclude={"ingredients", "tags"}).items():
-        setattr(log, column, value)
-    if "ingredients" in wanted.model_fields_set:
+async def update(session: AsyncSession, caller: Caller, log_id: UUID, changes: FoodLogUpdate) -> FoodLog:
+    """Return the updated meal; LogNotFound, or NotFound for a recipe that is not the caller's."""
+    log = await session.scalar(queries.food_log_for_update(caller.user_id, log_id))
+    if log is None:
+        raise LogNotFound("None of your logs has this id.")
+    if changes.tags is not MISSING:
+        await _set_tags(session, caller, log, changes.tags)
+    if changes.ingredients is not MISSING:
         log.ingredients = [
             FoodIngredient(position=position, **ingredient.model_dump())
-            for position, ingredient in enumerate(wanted.ingredients)
+            for position, ingredient in enumerate(changes.ingredients)
         ]
-    log.updated_at = func.now()  # it is the log that has changed, though none of its own columns may have
+    for column, value in changes.model_dump(exclude={"ingredients", "tags"}).items():
+        setattr(log, column, value)
+    log.updated_at = func.now()  # the log has changed, even if none of its own columns has
     try:
         await session.flush()
-    except IntegrityError as error:  # what it was cooked from is all that it names and can be changed
+    except IntegrityError as error:  # the recipe is the only reference that can be changed
         raise NotFound("None of your contents has this id.") from error
-    if "tags" in wanted.model_fields_set:
-        await tags.replace(session, caller, FoodLogTag, log_id, wanted.tags)
-        await session.refresh(log, ["tags"])
     return log
+
+
+async def _set_tags(session: AsyncSession, caller: Caller, log: FoodLog, names: list[str]) -> None:
+    """Give the meal the tags of these names and no others; links that it has already stay as they are."""
+    links = {link.tag_id: link for link in log.tag_links}
+    new_tags = await tags.ensure(session, caller, names)
+    log.tag_links = [links.get(tag.id) or FoodLogTag(tag=tag) for tag in new_tags]
+    # `tags` is a view of the links. It was loaded before they changed, and loading it again is two statements.
+    set_committed_value(log, "tags", sorted(new_tags, key=lambda tag: tag.tagname))

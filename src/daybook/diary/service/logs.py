@@ -6,10 +6,10 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from daybook.accounts.caller import Caller
 from daybook.database.compiled import CompiledStatement
+from daybook.database.engine import Database
 from daybook.database.executor import Executor
 from daybook.database.failures import CONSTRAINT_VIOLATIONS, constraint_of
 from daybook.database.projection import KeysetPage
@@ -73,14 +73,6 @@ async def get(runner: Executor, logs: LogProjections, caller: Caller, log_id: UU
     return found[0]
 
 
-async def get_for_update(session: AsyncSession, log: type[Log], caller: Caller, log_id: UUID) -> Log:
-    """Return one of the caller's logs, locked until the unit of work ends; LogNotFound."""
-    found: Log | None = await session.scalar(queries.log_for_update(log, caller.user_id, log_id))
-    if found is None:
-        raise LogNotFound("None of your logs has this id.")
-    return found
-
-
 async def insert(
     runner: Executor, statement: CompiledStatement, caller: Caller, columns: Mapping[str, Any], now: dt.datetime
 ) -> UUID | None:
@@ -126,7 +118,7 @@ def _compared(value: Any, name: str) -> Any:
     return sorted(map(tag_key, value)) if name == "tags" else value
 
 
-async def delete(session: AsyncSession, log: type[Log], caller: Caller, log_id: UUID) -> None:
+async def delete(database: Database, log: type[Log], caller: Caller, log_id: UUID) -> None:
     """Delete one of the caller's logs; LogNotFound."""
-    if await session.scalar(queries.delete_log(log, caller.user_id, log_id)) is None:
+    if await database.run(queries.delete_log(log, caller.user_id, log_id)) is None:
         raise LogNotFound("None of your logs has this id.")

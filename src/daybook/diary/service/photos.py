@@ -1,4 +1,4 @@
-"""Keeping photos, and giving them back to their owner."""
+"""Storing photos, returning them to their owner, and deleting those that nobody owns any more."""
 
 import asyncio
 import logging
@@ -16,7 +16,6 @@ from daybook.database.engine import Database
 from daybook.database.failures import FAILURES
 from daybook.diary import queries
 from daybook.diary.errors import PhotoNotFound
-from daybook.diary.models import Photo
 from daybook.diary.photos.protocol import PreparedPhoto
 from daybook.diary.photos.store import PhotoStore
 from daybook.errors import DaybookError
@@ -30,7 +29,7 @@ BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
-class KeptPhoto:
+class StoredPhoto:
     """A photo's bytes, with what a client's cache needs."""
 
     data: bytes
@@ -38,10 +37,10 @@ class KeptPhoto:
     etag: str
 
 
-async def keep(store: PhotoStore, caller: Caller, photo: PreparedPhoto) -> dict[str, Any]:
-    """Put the photo's file into the store and return the columns of its row, which is written after it.
+async def store_file(store: PhotoStore, caller: Caller, photo: PreparedPhoto) -> dict[str, Any]:
+    """Put the photo's file into the store and return the columns of its row, which is to be written afterwards.
 
-    So there is never a row without its file. The key is the hash: the same photo again is the same file again.
+    In this order there is never a row without its file. The key is the hash, so the same photo is the same file.
     """
     key = f"{caller.user_id}/{photo.sha256.hex()}.jpg"
     await store.put(key, photo.data)
@@ -57,21 +56,20 @@ async def keep(store: PhotoStore, caller: Caller, photo: PreparedPhoto) -> dict[
     }
 
 
-async def read(database: Database, store: PhotoStore, caller: Caller, photo_id: UUID) -> KeptPhoto:
+async def get(database: Database, store: PhotoStore, caller: Caller, photo_id: UUID) -> StoredPhoto:
     """Return one of the caller's photos; PhotoNotFound."""
-    async with database.read() as session:
-        photo: Photo | None = await session.scalar(queries.photo(caller.user_id, photo_id))
+    photo = await database.run(queries.photo_file(caller.user_id, photo_id))
     data = await store.get(photo.storage_key) if photo else None
     if photo is None or data is None:
         raise PhotoNotFound("None of your photos has this id.")
-    return KeptPhoto(data, photo.media_type, f'"{photo.sha256.hex()}"')
+    return StoredPhoto(data, photo.media_type, f'"{photo.sha256.hex()}"')
 
 
 async def sweep(database: Database, store: PhotoStore, now: datetime) -> int:
-    """Delete the files that no row names, those of deleted accounts above all, and return how many there were."""
+    """Delete the files that no row has, mostly those of deleted accounts, and return how many there were."""
     deleted = 0
     async for keys in _batches(store.keys_older_than(now - UNCLAIMED_FOR)):
-        async with database.read() as session:
+        async with database.write.begin() as session:
             claimed = set(await session.scalars(queries.claimed_keys(keys)))
         for key in keys:
             if key not in claimed:
@@ -81,13 +79,13 @@ async def sweep(database: Database, store: PhotoStore, now: datetime) -> int:
 
 
 async def sweep_daily(database: Database, store: PhotoStore, clock: Callable[[], datetime]) -> NoReturn:
-    """Sweep once a day, for as long as the process lives. Several processes may do so: each finds less to do."""
+    """Sweep about once a day, for as long as the process lives. Several processes may do so."""
     while True:
-        await asyncio.sleep(random.uniform(0.5, 1.5) * DAY)  # noqa: S311 - so that processes do not do it together
+        await asyncio.sleep(random.uniform(0.5, 1.5) * DAY)  # noqa: S311 - so that processes do not all sweep at once
         try:
             deleted = await sweep(database, store, clock())
         except (DaybookError, *FAILURES):
-            logger.exception("the photo store could not be swept; tomorrow again")
+            logger.exception("the photo store could not be swept; the next attempt is tomorrow")
         else:
             logger.info("swept %d photos that nobody owns", deleted)
 
