@@ -8,8 +8,7 @@ serializer of its own either comes out right or is refused when the projection i
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from types import NoneType
-from typing import Any, get_args
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -61,11 +60,6 @@ def json_column(schema: type[BaseModel], field: str, column: sa.ColumnElement[An
         f"{where}: the schema and a column of type {column.type!r} do not go together: {'; '.join(tried)}. "
         "Change the field's type or serializer, or read entities."
     )
-
-
-def allows_none(annotation: Any) -> bool:
-    """Return whether a field of this type may be None."""
-    return annotation in {Any, None, NoneType} or any(map(allows_none, get_args(annotation)))
 
 
 def _written(schema: type[BaseModel], field: str, value: object) -> object:

@@ -7,10 +7,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, TypeAdapter
 from sqlalchemy import ColumnElement, SQLColumnExpression
+from sqlalchemy.sql.base import ExecutableOption
 
 from daybook.database.executor import Executor
 from daybook.database.projection.cursor import KeysetPage, decode_cursor
 from daybook.database.projection.json_columns import ProjectionError
+from daybook.database.projection.loading import loader_options
 from daybook.database.projection.statements import SEPARATOR, Shape, Statements
 from daybook.errors import DaybookError
 
@@ -101,6 +103,14 @@ class Projection(Generic[SchemaT]):
         """
         [(items,)] = await self._rows(executor, "objects", parameters)
         return self._adapter.validate_json(_array(items), by_alias=False, by_name=True)
+
+    def options(self) -> tuple[ExecutableOption, ...]:
+        """Return the loader options with which SQLAlchemy loads of entities what the schema reads, and nothing else.
+
+        With them `schema.model_validate(entity)` gives what the projection does. To-one relationships are joined, each
+        to-many one is a statement; anything else that is asked of such an entity raises InvalidRequestError.
+        """
+        return loader_options(self.schema, self.mapped)
 
     def sql(self, **parameters: object) -> str:
         """Return the statement that `json` runs, or `page` if there is a `limit`: to read, or to EXPLAIN."""

@@ -5,11 +5,10 @@ Each schema becomes `LATERAL (SELECT its fields) AS "ItsName"`: the name in the 
 at the top writes everything below it.
 """
 
-from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Any
 
 import sqlalchemy as sa
-from pydantic import AliasPath, BaseModel
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from sqlalchemy import ColumnElement, FromClause
 from sqlalchemy.ext.associationproxy import AssociationProxy
@@ -17,7 +16,8 @@ from sqlalchemy.orm import RelationshipDirection, RelationshipProperty, aliased,
 from sqlalchemy.orm.util import AliasedClass
 from sqlalchemy.sql.util import ClauseAdapter, find_tables
 
-from daybook.database.projection.json_columns import ProjectionError, allows_none, json_column
+from daybook.database.projection.fields import allows_none, attribute_path, nested_schema, wire_name
+from daybook.database.projection.json_columns import ProjectionError, json_column
 
 Entity = type[Any] | AliasedClass[Any]
 
@@ -42,7 +42,7 @@ def schema_rows(
         )
     level = _Level(schema, entity, by_alias=by_alias, within=(*within, schema))
     columns = [
-        level.field(name, field).label(_wire_name(name, field) if by_alias else name)
+        level.field(name, field).label(wire_name(name, field) if by_alias else name)
         for name, field in schema.model_fields.items()
         if not field.exclude
     ]
@@ -57,6 +57,7 @@ class _Level:
         self, schema: type[BaseModel], entity: Entity, *, by_alias: bool, within: tuple[type[BaseModel], ...]
     ) -> None:
         self.schema = schema
+        self.mapped = sa.inspect(entity).mapper.class_
         self.by_alias = by_alias
         self.within = within
         self.source: Any = entity
@@ -65,7 +66,7 @@ class _Level:
 
     def field(self, name: str, field: FieldInfo) -> ColumnElement[Any]:
         """Return the expression of one field."""
-        path = _path(name, field)
+        path = attribute_path(self.schema, name, self.mapped)
         entity, absent = self._reach(name, path[:-1])
         mapper = sa.inspect(entity).mapper
         if path[-1] in mapper.relationships:
@@ -77,7 +78,8 @@ class _Level:
             raise self._error(
                 name,
                 f"maps to nothing: {mapper.class_.__name__} has no column or relationship {path[-1]!r}",
-                "Name it as the attribute, or say where it comes from with validation_alias=AliasPath(...)",
+                "Name it as the attribute (and set validate_by_name, if there is an alias), or say where it comes from "
+                "with validation_alias=AliasPath(...)",
             )
         column = getattr(entity, path[-1]).expression
         if (absent or getattr(column, "nullable", False)) and not allows_none(field.annotation):
@@ -103,7 +105,7 @@ class _Level:
         self, name: str, field: FieldInfo, parent: Entity, relationship: RelationshipProperty[Any]
     ) -> ColumnElement[Any]:
         """Return the rows of a to-many relationship as an array, the one of a to-one relationship as it is."""
-        schema, many = _nested_schema(field.annotation)
+        schema, many = nested_schema(field.annotation)
         many_rows = bool(relationship.uselist)
         if schema is None or many is not many_rows:
             wanted = "a list of a schema" if many_rows else "a schema"
@@ -130,30 +132,6 @@ class _Level:
 
     def _error(self, name: str, fault: str, remedy: str) -> ProjectionError:
         return ProjectionError(f"{self.schema.__name__}.{name} {fault}. {remedy}.")
-
-
-def _path(name: str, field: FieldInfo) -> tuple[str, ...]:
-    """The attributes that lead to a field's value, as Pydantic's from_attributes follows them."""
-    if isinstance(field.validation_alias, AliasPath):
-        return tuple(str(step) for step in field.validation_alias.path)
-    return (name,)
-
-
-def _wire_name(name: str, field: FieldInfo) -> str:
-    return field.serialization_alias or field.alias or name
-
-
-def _nested_schema(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
-    """Return the schema in `Schema`, `Schema | None` or `list[Schema]`, and whether it is a list."""
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        return _nested_schema(get_args(annotation)[0])
-    if origin in {Union, UnionType}:
-        others = [one for one in get_args(annotation) if one is not NoneType]
-        return _nested_schema(others[0]) if len(others) == 1 else (None, False)
-    if origin is list:
-        return _nested_schema(get_args(annotation)[0])[0], True
-    return (annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None), False
 
 
 def _may_be_absent(relationship: RelationshipProperty[Any]) -> bool:
