@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from benchmarks import tables
 from benchmarks.chart import chart
 from benchmarks.servers import PYTHON, ROOT, machine, python_version, save_json
 
@@ -66,14 +67,18 @@ def table(results: Results) -> str:
 
 
 def save(results: Results) -> list[Path]:
-    """Write the results by the contenders' Python, and the chart unless it is another than ours; return their paths."""
+    """Write the results of the contenders' Python, the tables in the docs, and the chart if that Python is ours.
+
+    Returns what was written.
+    """
     minor = ".".join(python_version().split(".")[:2])
     path = Path(__file__).parent / f"results-{minor}.json"
     pages = {page: {name: asdict(one) for name, one in figures.items()} for page, figures in results.items()}
     date = dt.datetime.now(dt.UTC).date().isoformat()
     save_json(path, {"machine": machine(), "date": date, "pages": pages})
+    documents = tables.write()
     if sys.executable != PYTHON:
-        return [path]
+        return [path, *documents]
     speeds = {page: {name: one.rps for name, one in figures.items()} for page, figures in results.items()}
     CHART.write_text(chart(speeds, machine=machine(), date=date), encoding="utf-8")
-    return [path, CHART]
+    return [path, *documents, CHART]

@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from benchmarks import tables
 from scripts.floors import PICTURE, picture
 
 ROOT = Path(__file__).parents[1]
@@ -23,6 +24,14 @@ STATUS = re.compile(r"proposed|accepted|(accepted, )?(in part )?superseded by \d
 
 def test_the_floors_are_drawn_as_the_contracts_say() -> None:
     assert PICTURE.read_text() == picture(), "make floors draws them again"
+
+
+@pytest.mark.parametrize("document", tables.DOCUMENTS, ids=lambda document: document.name)
+def test_figures_are_those_of_the_results(document: Path) -> None:
+    shown = dict(tables.TABLE.findall(document.read_text()))
+    results = {path.stem: path for path in (ROOT / "benchmarks").glob("results-*.json")}
+    assert shown == {name: tables.table(results[name]) if name in results else "" for name in shown}
+    assert shown
 
 
 def links(page: Path) -> Iterator[str]:
