@@ -16,6 +16,16 @@ from daybook.web.plain_routes import answer_plain_routes
 SIGNED_IN: tuple[APIRouter, ...] = (*diary.routers, *library.routers, tags.router, *community.routers, accounts.router)
 PUBLIC: tuple[APIRouter, ...] = (accounts.public,)
 
+TAGS = [
+    {"name": "diary", "description": "Meals, exercise and photos, and what the model sees in a photo."},
+    {"name": "library", "description": "Saved links: one by one, in bulk, by files in and out; search."},
+    {"name": "tags", "description": "The caller's own tags, which saved links and meals share."},
+    {"name": "community", "description": "Published articles, with votes, downloads and comments."},
+    {"name": "accounts", "description": "Accounts, signing in, sessions, and API tokens for scripts."},
+    {"name": "service", "description": "The server itself: whether it is ready, and what its problems mean."},
+]
+"""The tags of the operations, in the order in which the documentation shows them."""
+
 
 def mount(app: FastAPI) -> None:
     """Mount the features; TypeError for a route that is not public and names no caller."""

@@ -18,7 +18,7 @@ from daybook.accounts.openid import OpenIDVerifier
 from daybook.accounts.passwords import Passwords
 from daybook.accounts.service.sign_in import Authenticator
 from daybook.accounts.tokens import AccessTokens, RefreshTokens
-from daybook.api import mount
+from daybook.api import TAGS, mount
 from daybook.database.engine import Database, open_database
 from daybook.diary.analyzers.analyzer import PhotoAnalyzer
 from daybook.diary.analyzers.gemini import GeminiAnalyzer
@@ -34,7 +34,8 @@ from daybook.settings import Settings
 from daybook.web import docs_pages, health, problem
 from daybook.web.body_limit import BodyLimit
 from daybook.web.head import HeadAsGet
-from daybook.web.problem import answer_errors, document_problems
+from daybook.web.openapi import DESCRIPTION, publish_document
+from daybook.web.problem import answer_errors
 from daybook.web.request_id import RequestId, request_id
 from daybook.web.request_log import RequestLog, configure_logging
 from daybook.web.session import Clock
@@ -71,6 +72,10 @@ def create_app(
         title="Daybook",
         version=__version__,
         summary="Everything you ate, did and kept, on one day page.",
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        servers=[{"url": "/", "description": "This server."}],
+        license_info={"name": "MIT", "identifier": "MIT"},
         lifespan=_lifespan(settings, clock, tracing),
         docs_url=None,
         redoc_url=None,
@@ -83,7 +88,7 @@ def create_app(
     app.include_router(docs_pages.router)
     docs_pages.serve_docs(app)
     answer_errors(app)
-    document_problems(app)
+    publish_document(app)
     # The last one added is the outermost.
     app.add_middleware(HeadAsGet)
     app.add_middleware(BodyLimit, max_bytes=settings.body_max_bytes, larger=_larger_bodies(settings))

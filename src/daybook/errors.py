@@ -78,6 +78,22 @@ class NotFound(DaybookError):
     title = "There is no such thing here"
 
 
+class MethodNotAllowed(DaybookError):
+    """There is something at this path, but it does not answer this method; `Allow` names one that it does."""
+
+    status = 405
+    code = "method-not-allowed"
+    title = "This path does not answer that method"
+
+
+class RequestTimeout(DaybookError):
+    """The request's body did not arrive in time."""
+
+    status = 408
+    code = "request-timeout"
+    title = "The request did not arrive in time"
+
+
 class Conflict(DaybookError):
     """The request contradicts what is stored."""
 

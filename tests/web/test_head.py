@@ -58,6 +58,7 @@ async def test_refusals(mina: Person, anyone: httpx2.AsyncClient) -> None:
     assert (await assert_head_is_get(mina.client, "/api/log/food", params={"limit": 0})).status_code == 422
     assert (await mina.client.head("/api/log/food/photo")).status_code == 422  # GET /api/log/food/{log_id}
     assert (await mina.client.head("/api/users/login")).status_code == 405
+    assert (await mina.client.put("/api/imports")).headers["allow"] == "GET, HEAD"
 
 
 async def test_links_and_entity_tags(mina: Person) -> None:

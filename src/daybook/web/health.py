@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 from sqlalchemy import text
 
+from daybook.errors import Unavailable
 from daybook.web.problem import problems
 from daybook.web.session import ReadSession
 
@@ -24,7 +25,7 @@ async def healthz() -> Health:
     return Health()
 
 
-@router.get("/readyz", responses=problems())
+@router.get("/readyz", responses=problems(Unavailable))
 async def readyz(session: ReadSession) -> Health:
     """The database answers, too; 503 while it does not."""
     await session.execute(text("SELECT 1"))

@@ -15,17 +15,26 @@ from starlette.exceptions import HTTPException
 from daybook.database.failures import FAILURES, classify
 from daybook.errors import (
     DaybookError,
-    Forbidden,
     InvalidInput,
     MalformedRequest,
+    MethodNotAllowed,
     NotFound,
-    RateLimited,
+    RequestTimeout,
     TooLarge,
     Unauthenticated,
-    Unavailable,
 )
 
 MEDIA_TYPE = "application/problem+json"
+
+_RETRY_AFTER = {
+    "Retry-After": {"description": "Seconds to wait, if it is known how long.", "schema": {"type": "integer"}}
+}
+HEADERS: dict[int | str, dict[str, Any]] = {
+    401: {"WWW-Authenticate": {"description": "How to sign in.", "schema": {"type": "string"}}},
+    429: _RETRY_AFTER,
+    503: _RETRY_AFTER,
+}
+"""The OpenAPI of the headers that problems of a status come with."""
 
 router = APIRouter(tags=["service"])
 
@@ -57,26 +66,33 @@ class ProblemType(BaseModel):
 
 
 def problems(*errors: type[DaybookError]) -> dict[int | str, dict[str, Any]]:
-    """Return the OpenAPI `responses` of a route that may raise these errors, beside those that every route may."""
-    every: tuple[type[DaybookError], ...] = (
-        *errors,
-        MalformedRequest,
-        Unauthenticated,
-        Forbidden,
-        InvalidInput,
-        RateLimited,
-        Unavailable,
-    )
-    by_status: dict[int | str, list[str]] = {}
-    for error in every:
-        titles = by_status.setdefault(error.status, [])
-        if error.title not in titles:
-            titles.append(error.title)
-    schema = {"$ref": "#/components/schemas/Problem"}
+    """Return the OpenAPI `responses` of a route that raises these errors; web/openapi.py adds what any may raise."""
+    by_status: dict[int | str, list[type[DaybookError]]] = {}
+    for error in errors:
+        by_status.setdefault(error.status, []).append(error)
     return {
-        status: {"description": "; ".join(titles), "content": {MEDIA_TYPE: {"schema": schema}}}
-        for status, titles in by_status.items()
+        status: {
+            "description": "; ".join(error.title for error in kinds),
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "examples": {error.code: {"$ref": f"#/components/examples/{error.code}"} for error in kinds},
+                }
+            },
+        }
+        | ({"headers": HEADERS[status]} if status in HEADERS else {})
+        for status, kinds in by_status.items()
     }
+
+
+def problem_components() -> dict[str, dict[str, Any]]:
+    """Return the OpenAPI `components` to which `problems` refers: the schema, and an example of each kind."""
+    definitions = models_json_schema([(Problem, "serialization")], ref_template="#/components/schemas/{model}")[1]
+    examples = {
+        error.code: {"summary": error.title, "value": orjson.loads(bytes(problem_response(error(error.title)).body))}
+        for error in _subclasses(DaybookError)
+    }
+    return {"schemas": definitions["$defs"], "examples": examples}
 
 
 def problem_response(error: DaybookError) -> Response:
@@ -103,21 +119,6 @@ def answer_errors(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_error)
     for failure in FAILURES:
         app.add_exception_handler(failure, _database_error)
-
-
-def document_problems(app: FastAPI) -> None:
-    """Put the schema of problem details, to which every route's `responses` refer, into the OpenAPI document."""
-    generate = app.openapi
-    definitions = models_json_schema([(Problem, "serialization")], ref_template="#/components/schemas/{model}")[1][
-        "$defs"
-    ]
-
-    def openapi() -> dict[str, Any]:
-        document = generate()
-        document["components"]["schemas"].update(definitions)
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
 
 
 @router.get("/problems/{code}", responses=problems(NotFound))
@@ -174,12 +175,14 @@ async def _http_error(_request: Request, error: Exception) -> Response:
     """Tell of what the framework refuses by itself: an unknown path or method, a body it cannot read."""
     assert isinstance(error, HTTPException)  # noqa: S101 - as above
     detail = _DETAILS.get(error.detail, error.detail)
-    known = _KNOWN.get(error.status_code)
-    if known is not None:
-        return problem_response(known(detail))
-    phrase = HTTPStatus(error.status_code).phrase
-    response = _problem(error.status_code, phrase.lower().replace(" ", "-"), phrase, detail)
+    if known := _KNOWN.get(error.status_code):
+        response = problem_response(known(detail))
+    else:
+        phrase = HTTPStatus(error.status_code).phrase
+        response = _problem(error.status_code, phrase.lower().replace(" ", "-"), phrase, detail)
     response.headers.update(error.headers or {})
+    if "GET" in response.headers.get("Allow", ""):
+        response.headers["Allow"] += ", HEAD"
     return response
 
 
@@ -187,6 +190,8 @@ _KNOWN: dict[int, type[DaybookError]] = {
     400: MalformedRequest,
     401: Unauthenticated,
     404: NotFound,
+    405: MethodNotAllowed,
+    408: RequestTimeout,
     413: TooLarge,
 }
 _DETAILS = {

@@ -13,6 +13,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     StringConstraints,
+    WithJsonSchema,
 )
 from pydantic.alias_generators import to_camel
 
@@ -75,5 +76,9 @@ def _moment(moment: datetime) -> str:
     return text[:26].rstrip("0") + text[26:] if moment.microsecond else text
 
 
-Moment = Annotated[AwareDatetime, PlainSerializer(_moment, when_used="json")]
+Moment = Annotated[
+    AwareDatetime,
+    PlainSerializer(_moment, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-22T12:30:00.5+00:00"]}),
+]
 """A point in time, with its offset."""

@@ -1,0 +1,149 @@
+"""The API document: what FastAPI generates of the routes, completed so that clients are generated from it as it is.
+
+Whatever follows from a route's form is derived here, and not repeated at 70 routes: its summary, the problems that any
+route of its form may answer, the example of its body. web/openapi_schemas.py does the same for schemas.
+"""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from fastapi import FastAPI
+
+from daybook.errors import (
+    DaybookError,
+    Forbidden,
+    InvalidInput,
+    MalformedRequest,
+    RequestTimeout,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
+from daybook.web.openapi_schemas import complete_schemas, example_of
+from daybook.web.problem import problem_components, problems
+
+JSON = "application/json"
+BINARY = {"type": "string", "format": "binary"}
+LINK = {"description": 'The address of the next page (`rel="next"`), if there is one.', "schema": {"type": "string"}}
+
+DESCRIPTION = """
+Bodies are JSON in camelCase. Times carry an offset (RFC 3339); days are the caller's own, where the caller lives.
+
+**Who is asking.** Sign in with `POST /api/users/login`, or make an API token for a script, and send either as
+`Authorization: Bearer ...`. Every row belongs to somebody: what is another person's is answered as if it did not exist.
+
+**Problems.** Whatever goes wrong is answered as `application/problem+json` (RFC 9457). Programs tell problems apart by
+`type`, at whose address each is explained; `errors` names the fields of a request that cannot be used.
+
+**Lists.** A page holds `nextCursor`: pass it as `cursor` for the next page. Where a list is a bare array, its `Link`
+header (`rel="next"`) leads on.
+
+**Trying again.** A `POST` that takes an `Idempotency-Key` does its work once, however often it is sent with this key.
+Every answer carries `X-Request-ID`, by which the server's log knows it.
+
+`HEAD` answers as `GET` does, without the body.
+"""
+
+
+def publish_document(app: FastAPI) -> None:
+    """Have the application publish the completed document."""
+    generate = app.openapi
+    app.openapi = cache(lambda: complete(generate()))  # type: ignore[method-assign]  # FastAPI's documented way
+
+
+def complete(document: dict[str, Any]) -> dict[str, Any]:
+    """Complete a document of FastAPI's in place, and return it."""
+    components = document["components"]
+    for kind, definitions in problem_components().items():
+        components.setdefault(kind, {}).update(definitions)
+    for unused in ("HTTPValidationError", "ValidationError"):  # FastAPI's own form of a problem
+        components["schemas"].pop(unused, None)
+    for operation in operations_of(document):
+        _split_description(operation)
+        _add_problems(operation)
+        for response in operation["responses"].values():
+            _complete_media_types(response.get("content", {}))
+        for extension in [key for key in operation if key.startswith("x-")]:
+            del operation[extension]
+    complete_schemas(document)
+    for operation in operations_of(document):
+        _complete_parameters(operation.get("parameters", []))
+        _add_links(operation)
+        body = operation.get("requestBody", {}).get("content", {}).get(JSON)
+        if body is not None and "example" not in body and "examples" not in body:
+            for example in example_of(body["schema"], components["schemas"]):
+                body["example"] = example
+    return document
+
+
+def operations_of(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the operations of a document."""
+    for path in document["paths"].values():
+        yield from path.values()
+
+
+def _split_description(operation: dict[str, Any]) -> None:
+    """Make the summary of the first sentence of the endpoint's docstring, which FastAPI has as the description."""
+    made_of_the_name = operation["operationId"].replace("_", " ").title()
+    if operation["summary"] != made_of_the_name or "description" not in operation:
+        return
+    first, *paragraphs = operation.pop("description").split("\n\n")
+    summary, _, rest = " ".join(first.split()).partition(". ")
+    operation["summary"] = summary.removesuffix(".")
+    if description := "\n\n".join(filter(None, (rest, *paragraphs))):
+        operation["description"] = description
+
+
+def _add_problems(operation: dict[str, Any]) -> None:
+    """Add the problems that follow from an operation's form to those that its route declares."""
+    responses = operation["responses"]
+    if JSON in responses.get("422", {}).get("content", {}):
+        del responses["422"]  # FastAPI's own
+    for status, derived in problems(*_problems_of_form(operation)).items():
+        declared = responses.setdefault(str(status), derived)
+        if declared is not derived:
+            (content,), (more,) = declared["content"].values(), derived["content"].values()
+            content["examples"] |= more["examples"]
+            if derived["description"] not in declared["description"]:
+                declared["description"] += f"; {derived['description']}"
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+def _problems_of_form(operation: dict[str, Any]) -> Iterator[type[DaybookError]]:
+    if "requestBody" in operation:
+        yield from (MalformedRequest, RequestTimeout, TooLarge)
+    if "security" in operation:
+        yield from (Unauthenticated, Forbidden)
+    if "requestBody" in operation or "parameters" in operation:
+        yield InvalidInput
+    if "requestBody" in operation or "security" in operation:  # what asks the database
+        yield Unavailable
+    yield DaybookError
+
+
+def _complete_media_types(content: dict[str, Any]) -> None:
+    """Give a schema to media types that are not JSON, whose handlers answer with bytes of their own."""
+    for media_type, described in content.items():
+        described.pop("itemSchema", None)  # OpenAPI 3.2, in a document that says 3.1
+        if "schema" not in described:
+            text = {"type": "string"} if media_type.startswith("text/") else BINARY
+            described["schema"] = {} if media_type == JSON else text
+
+
+def _complete_parameters(parameters: list[dict[str, Any]]) -> None:
+    """Put descriptions where they are looked for, and write the names of headers as they are written elsewhere."""
+    for parameter in parameters:
+        if description := parameter["schema"].pop("description", None):
+            parameter["description"] = description
+        if parameter["in"] == "header":
+            parameter["name"] = parameter["name"].title()
+
+
+def _add_links(operation: dict[str, Any]) -> None:
+    """Name the header that leads to the next page of a bare array."""
+    parameters = {parameter["name"] for parameter in operation.get("parameters", ())}
+    for response in operation["responses"].values():
+        schema = response.get("content", {}).get(JSON, {}).get("schema", {})
+        if schema.get("type") == "array" and "cursor" in parameters:
+            response["headers"] = {"Link": LINK}
