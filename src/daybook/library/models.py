@@ -3,7 +3,7 @@
 import datetime as dt
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, UniqueConstraint, collate, text
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from uuid_utils.compat import uuid7
@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 from daybook.accounts.models import owner
 from daybook.database.base import Base, BigIntId, CreatedAt, Timestamped, ValuesProxy, enum_column
 from daybook.library.enums import ContentType, ImportStatus
-from daybook.tags.models import Tag
+from daybook.tags.models import ContentTag, Tag
 
 
 class Content(Timestamped, Base):
@@ -46,16 +46,20 @@ class Content(Timestamped, Base):
     post_metadata: Mapped["PostMetadata | None"] = relationship(
         lazy="raise_on_sql", cascade="all, delete-orphan", passive_deletes=True
     )
-    # By the ids alone: the composite keys have seen to the owner, and PostgreSQL would walk through all their tags.
+    # Joined by the ids alone: the composite keys guarantee the owner, by whom PostgreSQL would read all their tags.
     tags: Mapped[list[Tag]] = relationship(
         lazy="raise_on_sql",
         secondary="content_tag",
         primaryjoin="Content.id == content_tag.c.content_id",
         secondaryjoin="content_tag.c.tag_id == tags.c.id",
-        order_by=Tag.tagname,
+        order_by=collate(Tag.tagname, "C"),  # by code points, as Python sorts: on every server the same
         viewonly=True,
     )
+    """For reading; `tag_links` is what changes."""
     tag_names = ValuesProxy("tags", "tagname")
+    tag_links: Mapped[list[ContentTag]] = relationship(
+        lazy="raise_on_sql", cascade="all, delete-orphan", passive_deletes=True
+    )
 
     __table_args__ = (
         UniqueConstraint("user_id", "url_key"),

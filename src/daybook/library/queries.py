@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import joinedload, selectinload
 from sqlalchemy.sql.dml import ReturningDelete, ReturningUpdate
 from sqlalchemy.sql.elements import KeyedColumnElement
 
@@ -117,11 +117,16 @@ def contents_by_url(user_id: int, url_keys: Sequence[str]) -> Select[int, str]:
 
 
 def content_for_update(user_id: int, content_id: int) -> Select[Content]:
-    """One content with what can be changed of it, locked."""
+    """One content with all that can be changed of it and is shown of it, locked."""
     return (
         select(Content)
         .where(Content.user_id == user_id, Content.id == content_id)
-        .options(joinedload(Content.video_metadata), joinedload(Content.post_metadata))
+        .options(
+            joinedload(Content.video_metadata),
+            joinedload(Content.post_metadata),
+            selectinload(Content.tag_links),
+            selectinload(Content.tags),
+        )
         .with_for_update(of=Content)
     )
 

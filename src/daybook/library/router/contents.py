@@ -13,6 +13,7 @@ from daybook.library.errors import (
     PageUnreadable,
     URLTaken,
 )
+from daybook.library.models import Content
 from daybook.library.pages.fetcher import PageFetcher
 from daybook.library.pages.preview import preview
 from daybook.library.schemas import (
@@ -92,14 +93,13 @@ async def get_content(content_id: BigId, access: LibraryAccess) -> Response:
     "/{content_id}",
     response_model=ContentRead,
     responses=problems(ContentNotFound, URLTaken),
-    openapi_extra=sql_budget(8),
+    openapi_extra=sql_budget(10),
 )
-async def change_content(
-    content_id: BigId, changes: ContentUpdate, caller: LibraryWriter, database: TheDatabase
-) -> Response:
-    """Change the fields that are sent; tags are replaced as a whole."""
-    await contents.change(database, caller, content_id, changes)
-    return Response(await contents.read(database.reader, caller, content_id), media_type=JSON)
+async def update_content(
+    content_id: BigId, changes: ContentUpdate, caller: LibraryWriter, session: WriteSession
+) -> Content:
+    """Update a link: the fields that are sent. Tags are replaced as a whole."""
+    return await contents.update(session, caller, content_id, changes)
 
 
 @router.delete("/{content_id}", status_code=204, responses=problems(ContentNotFound), openapi_extra=sql_budget(1))

@@ -8,6 +8,7 @@ from pydantic import MISSING, TypeAdapter, ValidationError
 from sqlalchemy import func
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.attributes import set_committed_value
 
 from daybook.accounts.caller import Caller
 from daybook.database.engine import Database
@@ -23,11 +24,11 @@ from daybook.library.schemas import BulkCreate, BulkResult, BulkResults, Content
 from daybook.library.search import by_index, index_terms, parse, search_text
 from daybook.library.service.save_links import Saved, save_all
 from daybook.library.urls import normalised
-from daybook.tags import service as tags
 from daybook.tags.errors import TagNotFound
 from daybook.tags.models import ContentTag
 from daybook.tags.names import tag_key
 from daybook.tags.queries import tag_exists
+from daybook.tags.service import ensure
 from daybook.web.page import decode_cursor
 from daybook.web.schema import BigId
 
@@ -137,30 +138,29 @@ def _checked(sent: BulkCreate) -> tuple[dict[int, NewContent], list[BulkResult]]
     return good, invalid
 
 
-async def change(database: Database, caller: Caller, content_id: int, changes: ContentUpdate) -> None:
-    """Change a content; ContentNotFound, or URLTaken when another has the new address."""
-    columns = changes.model_dump(exclude={"tags", "video_length", "body"})
+async def update(session: AsyncSession, caller: Caller, content_id: int, changes: ContentUpdate) -> Content:
+    """Change a content and return it; ContentNotFound, or URLTaken when another has the new address."""
+    content = await session.scalar(queries.content_for_update(caller.user_id, content_id))
+    if content is None:
+        raise ContentNotFound(NOT_FOUND)
+    for column, value in changes.model_dump(exclude={"video_length", "body", "tags"}).items():
+        setattr(content, column, value)
     if changes.url is not MISSING:
-        columns["url_key"] = normalised(changes.url)
-    async with database.write.begin() as session:
-        content = await session.scalar(queries.content_for_update(caller.user_id, content_id))
-        if content is None:
-            raise ContentNotFound(NOT_FOUND)
-        for column, value in columns.items():
-            setattr(content, column, value)
-        if changes.video_length is not MISSING:
-            _set_video_length(content, changes.video_length)
-        if changes.body is not MISSING:
-            _set_body(content, changes.body)
-        content.search_text = search_text(content.title, content.description, content.note)
-        content.search_terms = index_terms(caller.user_id, content.search_text)
-        content.updated_at = func.now()  # it is the content that has changed, though none of its own columns may have
-        try:
-            await session.flush()
-        except IntegrityError as error:  # the address is all that is unique and can be changed
-            raise URLTaken("Another of your contents has this address.") from error
-        if changes.tags is not MISSING:
-            await tags.replace(session, caller, ContentTag, content_id, changes.tags)
+        content.url_key = normalised(changes.url)
+    if changes.video_length is not MISSING:
+        _set_video_length(content, changes.video_length)
+    if changes.body is not MISSING:
+        _set_body(content, changes.body)
+    content.search_text = search_text(content.title, content.description, content.note)
+    content.search_terms = index_terms(caller.user_id, content.search_text)
+    content.updated_at = func.now()  # it is the content that has changed, though none of its own columns may have
+    try:
+        await session.flush()
+    except IntegrityError as error:  # the address is all that is unique and can be changed
+        raise URLTaken("Another of your contents has this address.") from error
+    if changes.tags is not MISSING:
+        await _set_tags(session, caller, content, changes.tags)
+    return content
 
 
 def _set_video_length(content: Content, seconds: int | None) -> None:
@@ -179,6 +179,15 @@ def _set_body(content: Content, body: str | None) -> None:
         content.post_metadata = PostMetadata(body=body)
     else:
         content.post_metadata.body = body
+
+
+async def _set_tags(session: AsyncSession, caller: Caller, content: Content, names: list[str]) -> None:
+    """Give the content the tags of these names and no others; links that it has already stay as they are."""
+    links = {link.tag_id: link for link in content.tag_links}
+    tags = await ensure(session, caller, names)
+    content.tag_links = [links.get(tag.id) or ContentTag(tag=tag) for tag in tags]
+    # `tags` is a view of the links. It was loaded before they changed, and loading it again is two statements.
+    set_committed_value(content, "tags", sorted(tags, key=lambda tag: tag.tagname))
 
 
 async def set_bookmark(session: AsyncSession, caller: Caller, content_id: int, *, bookmark: bool) -> None:
