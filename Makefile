@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 # Installs go by the lock files alone: every wheel by its hash, the project itself without any download.
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --no-deps
 
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+    $(UPGRADE) pyproject.toml
+
 # Every command is a name, not a file.
 .PHONY: bench bench-analyses bench-imports bench-search bench-tracing browser check clean coverage dist floors format help \
     hooks image-check lock migrate revision run screenshot test
@@ -80,12 +83,10 @@ migrate: $(VENV)/runtime  ## Bring the database (DATABASE_URL, or the embedded o
 revision: $(VENV)/runtime  ## Write a migration from the models: make revision MESSAGE="add weights"
 	@$(BIN)/alembic revision --autogenerate -m "$(MESSAGE)"
 
-lock: $(VENV)/development  ## Resolve the dependencies again into the lock files
-	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate \
-	    --no-header --group build pyproject.toml -o requirements.lock
-	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate \
-	    --no-header --group build --group dev -c requirements.lock \
-	    pyproject.toml -o requirements-dev.lock
+# Versions that are in the lock files stay, until they are to be the newest: make lock UPGRADE=--upgrade
+lock: $(VENV)/development  ## Resolve what pyproject.toml asks for into the lock files (UPGRADE=--upgrade for the newest)
+	@$(BIN)/$(COMPILE) --group build -o requirements.lock
+	@$(BIN)/$(COMPILE) --group build --group dev -c requirements.lock -o requirements-dev.lock
 
 dist: $(VENV)/runtime  ## Build the wheel and the source distribution into dist/
 	@$(BIN)/hatchling build
