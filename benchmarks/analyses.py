@@ -71,16 +71,16 @@ async def analyse(client: httpx2.AsyncClient, photo: bytes) -> int:
     return (await client.post("/api/analyze/food", files={"photo": ("x.jpg", photo)})).status_code
 
 
-async def read_until_told(url: str, token: str) -> None:
+async def read_until_stopped(url: str, token: str) -> None:
     """Read today's meals again and again until standard input ends; print the milliseconds that each took.
 
     A process of its own: what is measured is the application, not the turn-taking of a client that is sending a
     hundred photos and playing the model besides.
     """
-    told = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    stopped = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     took = []
     async with httpx2.AsyncClient(base_url=url, headers={"Authorization": token}) as client:
-        while not told.done():
+        while not stopped.done():
             started = time.perf_counter()
             (await client.get("/api/log/food/today")).raise_for_status()
             took.append((time.perf_counter() - started) * 1000)
@@ -124,6 +124,6 @@ async def main() -> int:
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        asyncio.run(read_until_told(sys.argv[1], sys.argv[2]))
+        asyncio.run(read_until_stopped(sys.argv[1], sys.argv[2]))
     else:
         sys.exit(asyncio.run(main()))

@@ -73,17 +73,18 @@ async def compare(server: str, pages: Sequence[str]) -> None:
         for number in range(ROUNDS):
             print(f"round {number + 1} of {ROUNDS}", flush=True)
             for page in pages:
-                for one in [one for one in contenders if serves(one.name, page) and one.name not in ended]:
+                for contender in contenders:
+                    if not serves(contender.name, page) or contender.name in ended:
+                        continue
                     try:
-                        figures = await measure(one, calls.call(page, one.name), postgresql)
+                        figures = await measure(contender, calls.call(page, contender.name), postgresql)
                     except ConnectionError:
-                        ended.add(one.name)
-                        print(f"{one.name} ended by itself on {page}: it is left out from here on", flush=True)
+                        ended.add(contender.name)
+                        print(f"{contender.name} ended by itself on {page} and is left out from here on", flush=True)
                     else:
-                        rounds.setdefault((page, one.name), []).append(figures)
+                        rounds.setdefault((page, contender.name), []).append(figures)
         results = {
-            page: {one.name: medians(rounds[page, one.name]) for one in contenders if (page, one.name) in rounds}
-            for page in pages
+            page: {name: medians(rounds[page, name]) for name in names if (page, name) in rounds} for page in pages
         }
         print(f"\n{table(results)}\n")
         if "today" in pages:

@@ -27,7 +27,7 @@ async def measure(server: str) -> None:
             heavy = min(DEPTH + 1_000, size // 2)
             each = (size - heavy) // OTHERS
             rows = await fill(
-                url, {HEAVY: heavy} | {f"other {one}": each for one in range(OTHERS)}, ingredients=INGREDIENTS
+                url, {HEAVY: heavy} | {f"other {number}": each for number in range(OTHERS)}, ingredients=INGREDIENTS
             )
             token = signer.token(rows.user_ids[HEAVY])
             daybook = await stack.enter_async_context(serving("daybook", url, signer))

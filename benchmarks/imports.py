@@ -144,7 +144,7 @@ async def reads_of_today(client: httpx2.AsyncClient) -> AsyncIterator[list[float
         took += json.loads(output)
 
 
-def told(reads: list[float]) -> str:
+def spread(reads: list[float]) -> str:
     """Return the median and the tail of some milliseconds."""
     return f"median {statistics.median(reads):.1f} ms, p95 {statistics.quantiles(reads, n=20)[-1]:.1f} ms"
 
@@ -170,7 +170,7 @@ async def measure(server: Server, kind: BookmarkFormat, seed: int) -> bool:
     print(
         f"{kind:8} {len(data) / 1e6:5.1f} MB: accepted in {accepted:.2f} s, imported in {seconds:.1f} s"
         f" ({COUNT / seconds:,.0f}/s), exported in {exporting:.1f} s, at most {memory:.0f} MB resident;"
-        f" reads of today meanwhile: {told(reads)}"
+        f" reads of today meanwhile: {spread(reads)}"
     )
     return good and seconds < ALLOWED_SECONDS and memory < ALLOWED_MB
 
@@ -196,7 +196,7 @@ async def kill_half_way(database_url: str, data_dir: str) -> bool:
     counts = {name: done[name] for name in ("read", "created", "existing", "unreadable")}
     print(f"killed at {left['read']:,}; another server had moved on to {resumed['read']:,} after {waited:.1f} s")
     print(f"at the end: {counts}; imported again: {again['created']} new, {again['existing']:,} there already")
-    print(f"in the library: {len(exported):,} links to {len({one['url'] for one in exported}):,} pages")
+    print(f"in the library: {len(exported):,} links to {len({link['url'] for link in exported}):,} pages")
     return (
         counts == {"read": COUNT, "created": COUNT, "existing": 0, "unreadable": 0}
         and (again["created"], again["existing"]) == (0, COUNT)

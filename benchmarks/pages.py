@@ -13,7 +13,7 @@ PAGES = ("today", "list50", "list300", "one", "contents", "bookmarks", "tagged",
 COUNTS = {READER: 400, WRITER: 0, NEWCOMER: 10, **{f"neighbour {number}": 300 for number in range(48)}}
 """How many meals each person has, of 8 ingredients each."""
 LINKS = (READER, *(f"neighbour {number}" for number in range(19)))
-"""Who has 300 saved links, as in the second seed's figures: 20 people."""
+"""Who has 300 saved links: 20 people."""
 
 MEAL = {
     "mealType": "lunch",
@@ -74,11 +74,15 @@ class Pages:
     async def check(self, contenders: Iterable[Contender], pages: Iterable[str] = PAGES) -> None:
         """Raise AssertionError unless all give equal JSON, and what they wrote reads the same."""
         for page in pages:
-            answers = {one.name: await self._answer(page, one) for one in contenders if serves(one.name, page)}
+            answers = {
+                contender.name: await self._answer(page, contender)
+                for contender in contenders
+                if serves(contender.name, page)
+            }
             for name, answer in answers.items():
                 expected = answers["daybook"]
                 if name == "joined":
-                    daybook = next(one for one in contenders if one.name == "daybook")
+                    daybook = next(contender for contender in contenders if contender.name == "daybook")
                     expected = _comparable(await ask(daybook.port, self.call(page, name)))
                 assert answer == expected, f"{page}: {name} gives {answer}, daybook {expected}"
 
@@ -99,7 +103,7 @@ def serves(contender: str, page: str) -> bool:
 def _comparable(answer: Any) -> Any:
     """The same, with times as such: some write UTC as Z, some as +00:00."""
     if isinstance(answer, list):
-        return [_comparable(one) for one in answer]
+        return [_comparable(item) for item in answer]
     if isinstance(answer, dict):
         return {
             key: dt.datetime.fromisoformat(value) if key in {"createdAt", "updatedAt"} else _comparable(value)

@@ -37,14 +37,14 @@ Results = Mapping[str, Mapping[str, Figures]]
 
 def medians(rounds: Sequence[Figures]) -> Figures:
     """Return the medians of the rounds, and the most memory of any."""
-    pg = [one.pg_cpu_ms for one in rounds if one.pg_cpu_ms is not None]
+    pg = [figures.pg_cpu_ms for figures in rounds if figures.pg_cpu_ms is not None]
     return Figures(
-        rps=round(statistics.median(one.rps for one in rounds), 1),
-        p50_ms=round(statistics.median(one.p50_ms for one in rounds), 2),
-        p99_ms=round(statistics.median(one.p99_ms for one in rounds), 2),
-        app_cpu_ms=round(statistics.median(one.app_cpu_ms for one in rounds), 3),
+        rps=round(statistics.median(figures.rps for figures in rounds), 1),
+        p50_ms=round(statistics.median(figures.p50_ms for figures in rounds), 2),
+        p99_ms=round(statistics.median(figures.p99_ms for figures in rounds), 2),
+        app_cpu_ms=round(statistics.median(figures.app_cpu_ms for figures in rounds), 3),
         pg_cpu_ms=round(statistics.median(pg), 3) if pg else None,
-        rss_mb=round(max(one.rss_mb for one in rounds), 1),
+        rss_mb=round(max(figures.rss_mb for figures in rounds), 1),
     )
 
 
@@ -53,10 +53,16 @@ def table(results: Results) -> str:
     lines = [COLUMNS.format("page", "", "requests/s", "p50 ms", "p99 ms", "app CPU ms", "pg CPU ms", "RSS MB")]
     for page, contenders in results.items():
         lines.append("")
-        for name, one in contenders.items():
-            pg = "-" if one.pg_cpu_ms is None else f"{one.pg_cpu_ms:.3f}"
-            cells = (f"{one.rps:.0f}", f"{one.p50_ms:.2f}", f"{one.p99_ms:.2f}", f"{one.app_cpu_ms:.3f}", pg)
-            lines.append(COLUMNS.format(page, name, *cells, f"{one.rss_mb:.0f}"))
+        for name, figures in contenders.items():
+            pg = "-" if figures.pg_cpu_ms is None else f"{figures.pg_cpu_ms:.3f}"
+            cells = (
+                f"{figures.rps:.0f}",
+                f"{figures.p50_ms:.2f}",
+                f"{figures.p99_ms:.2f}",
+                f"{figures.app_cpu_ms:.3f}",
+                pg,
+            )
+            lines.append(COLUMNS.format(page, name, *cells, f"{figures.rss_mb:.0f}"))
         ratios = [
             f"daybook/{name} {contenders['daybook'].rps / contenders[name].rps:.2f}"
             for name in ("raw", "orm", "node", "bare", "node-json")
@@ -73,12 +79,14 @@ def save(results: Results) -> list[Path]:
     """
     minor = ".".join(python_version().split(".")[:2])
     path = Path(__file__).parent / f"results-{minor}.json"
-    pages = {page: {name: asdict(one) for name, one in figures.items()} for page, figures in results.items()}
+    pages = {
+        page: {name: asdict(figures) for name, figures in contenders.items()} for page, contenders in results.items()
+    }
     date = dt.datetime.now(dt.UTC).date().isoformat()
     save_json(path, {"machine": machine(), "date": date, "pages": pages})
     documents = tables.write()
     if sys.executable != PYTHON:
         return [path, *documents]
-    speeds = {page: {name: one.rps for name, one in figures.items()} for page, figures in results.items()}
+    speeds = {page: {name: figures.rps for name, figures in contenders.items()} for page, contenders in results.items()}
     CHART.write_text(chart(speeds, machine=machine(), date=date), encoding="utf-8")
     return [path, *documents, CHART]

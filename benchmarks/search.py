@@ -116,7 +116,7 @@ def pages(chance: random.Random) -> Iterator[tuple[str, str | None, str | None]]
 
     def words(least: int, most: int) -> list[str]:
         drawn = chance.choices(nouns, cum_weights=weights, k=chance.randint(least, most))
-        return [one + chance.choice(PARTICLES) if chance.random() < 0.7 else chance.choice(others) for one in drawn]
+        return [noun + chance.choice(PARTICLES) if chance.random() < 0.7 else chance.choice(others) for noun in drawn]
 
     for _ in range(PAGES):
         title = words(3, 8) + [word for word, part in PLANTED.items() if chance.random() < part]
@@ -209,7 +209,7 @@ async def measure_inserts(engine: AsyncEngine, user_id: int, postgresql: Postgre
 
 async def measure(server: str) -> None:
     """Fill a database, and print all figures."""
-    index = next(one for one in metadata.tables["contents"].indexes if one.name == "ix_contents_search_terms")
+    index = next(index for index in metadata.tables["contents"].indexes if index.name == "ix_contents_search_terms")
     async with new_database(server, "daybook_search") as url:
         engine = create_async_engine(url, poolclass=NullPool)
         async with engine.begin() as connection:
@@ -236,7 +236,7 @@ async def measure(server: str) -> None:
 
 
 def main() -> None:
-    """Measure on a server of one's own, or on that of BENCH_DATABASE_URL."""
+    """Measure on a server of its own, or on that of BENCH_DATABASE_URL."""
     with database_server() as server:
         uvloop.run(measure(server))
 

@@ -91,19 +91,23 @@ async def ask_in_turn(ports: dict[str, int], path: str, token: str) -> dict[str,
 
 def add(figures: dict[str, Figures], rounds: dict[str, list[tuple[float, float]]]) -> None:
     """Add the rounds of one process of each way."""
-    for way, its in rounds.items():
-        parts = [mine / off for (mine, _), (off, _) in zip(its, rounds[OFF], strict=True)]
-        figures[way].used.append(statistics.median(used for used, _ in its))
+    for way, measured in rounds.items():
+        parts = [used / off for (used, _), (off, _) in zip(measured, rounds[OFF], strict=True)]
+        figures[way].used.append(statistics.median(used for used, _ in measured))
         figures[way].of_off.append(statistics.median(parts))
-        figures[way].speed.append(statistics.median(speed for _, speed in its))
+        figures[way].speed.append(statistics.median(speed for _, speed in measured))
 
 
-def tell(what: str, figures: dict[str, Figures]) -> None:
+def show(page: str, ways: dict[str, Figures]) -> None:
     """Print each way's processor time and throughput, and its cost over off."""
-    print(f"\npage of {PAGE}, {what}")
-    for way, its in figures.items():
-        used, speed, over = statistics.mean(its.used), statistics.mean(its.speed), statistics.mean(its.of_off) - 1
-        error = statistics.stdev(its.of_off) / len(its.of_off) ** 0.5 if len(its.of_off) > 1 else math.nan
+    print(f"\npage of {PAGE}, {page}")
+    for way, figures in ways.items():
+        used, speed, over = (
+            statistics.mean(figures.used),
+            statistics.mean(figures.speed),
+            statistics.mean(figures.of_off) - 1,
+        )
+        error = statistics.stdev(figures.of_off) / len(figures.of_off) ** 0.5 if len(figures.of_off) > 1 else math.nan
         print(f"  {way:20} {used:6.2f} ms of processor  {over:+6.1%} (+-{error:.1%})  {speed:6.0f} requests/s")
 
 
@@ -133,7 +137,7 @@ async def measure(server: str, pages: Sequence[str], processes: int) -> None:
                         for way in ways
                     }
                     add(figures, await ask_in_turn(ports, path, token))
-            tell(what, figures)
+            show(what, figures)
 
 
 async def memory() -> None:

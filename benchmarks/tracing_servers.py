@@ -81,7 +81,9 @@ def build(url: str, *, recorder: "Recorder | None") -> FastAPI:
         statement = select(Content).options(selectinload(Content.tags)).order_by(Content.id).limit(PAGE)
         async with sessions() as session:
             contents = (await session.scalars(statement)).all()
-        return Response(str([(one.id, one.url, one.title, [tag.name for tag in one.tags]) for one in contents]))
+        return Response(
+            str([(content.id, content.url, content.title, [tag.name for tag in content.tags]) for content in contents])
+        )
 
     async def fetch(pooled: PoolProxiedConnection, sql: str, *parameters: Any) -> list[Any]:
         driver: Any = pooled.driver_connection

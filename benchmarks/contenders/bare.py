@@ -30,7 +30,7 @@ KEY = os.environ["DAYBOOK_SECRET_KEY"]
 
 def array(rows: str) -> str:
     """Return SQL for the rows as the bytes of a JSON array."""
-    joined = f"SELECT string_agg(json_send(row_to_json(one)), ','::bytea) FROM ({rows}) one"
+    joined = f"SELECT string_agg(json_send(row_to_json(item)), ','::bytea) FROM ({rows}) item"
     return f"SELECT '['::bytea || coalesce(({joined}), '') || ']'"
 
 
@@ -38,10 +38,10 @@ FOOD_LOG = """
     SELECT f.id, u.user_key AS "userKey", f.meal_type AS "mealType", f.is_healthy AS "isHealthy",
            f.estimated_calories AS "estimatedCalories", f.date, f.note, f.photo_id AS "photoId",
            f.analysis_id AS "analysisId", f.content_id AS "contentId",
-           ARRAY(SELECT one FROM (
+           ARRAY(SELECT ingredient FROM (
                SELECT i.name, i.color, i.grams, i.calories FROM food_ingredients i
                WHERE i.food_log_id = f.id ORDER BY i.position
-           ) one) AS ingredients,
+           ) ingredient) AS ingredients,
            ARRAY(SELECT t.tagname FROM food_log_tag ft JOIN tags t ON t.id = ft.tag_id
                  WHERE ft.food_log_id = f.id ORDER BY t.tagname) AS tags,
            f.created_at AS "createdAt", f.updated_at AS "updatedAt"
@@ -57,7 +57,7 @@ LIST = f"""
            ARRAY(SELECT '["' || f.date || '","' || f.id || '"]' FROM food_logs f
                  WHERE f.user_id = $1 {NEWEST} OFFSET $2 - 1 LIMIT 2)
 """
-ONE = f"SELECT json_send(row_to_json(one)) FROM ({FOOD_LOG} AND f.id = $2) one"
+ONE = f"SELECT json_send(row_to_json(item)) FROM ({FOOD_LOG} AND f.id = $2) item"
 INSERT = """
     WITH log AS (
         INSERT INTO food_logs (id, user_id, meal_type, is_healthy, estimated_calories, date, note)
@@ -90,7 +90,7 @@ ARTICLES = f"""
     {
     array(f'''
         SELECT a.id, a.title, a.body, a.topics,
-               (SELECT one FROM (SELECT u.id, u.username) one) AS author,
+               (SELECT author FROM (SELECT u.id, u.username) author) AS author,
                a.item_count AS "itemCount", a.thumbnails,
                (SELECT count(*) FROM comments c WHERE c.article_id = a.id) AS "commentCount",
                a.up_count AS "upCount", a.down_count AS "downCount",
@@ -103,7 +103,7 @@ ARTICLES = f"""
 
 
 class NeverReset(asyncpg.Connection):  # type: ignore[misc]  # asyncpg ships no types
-    """Spares the round trip that cleans a connection, since nothing here leaves anything in one."""
+    """Spares the round trip that cleans a connection, since nothing here leaves anything behind."""
 
     async def reset(self, **_: object) -> None:
         """Leave it as it is."""

@@ -1,4 +1,4 @@
-"""The second seed's mapping: every relationship, both ways, `lazy="joined"`. It looks like the orm one, and is not.
+"""Every relationship, both ways, `lazy="joined"`: it looks like orm, and reads far more (see the README's two reports).
 
 Only the page of today is served: each meal comes with its person, and each person with
 all else of theirs, multiplied with each other.

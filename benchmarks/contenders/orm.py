@@ -87,7 +87,7 @@ async def get_food(log_id: UUID, user_id: CurrentUser, session: Session) -> Food
 async def log_food(new: FoodLogCreate, user_id: CurrentUser, session: Session) -> Logged:
     """Log a meal with its ingredients."""
     ingredients = [
-        FoodIngredient(position=position, **one.model_dump()) for position, one in enumerate(new.ingredients)
+        FoodIngredient(position=position, **part.model_dump()) for position, part in enumerate(new.ingredients)
     ]
     log = FoodLog(user_id=user_id, ingredients=ingredients, **new.model_dump(exclude={"ingredients"}))
     session.add(log)

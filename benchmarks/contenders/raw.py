@@ -1,4 +1,4 @@
-"""asyncpg by hand: `json_agg` in a sub-select, rows into Pydantic models (the way of the first seed)."""
+"""asyncpg by hand: `json_agg` in a sub-select, rows into Pydantic models."""
 
 import json
 import os
@@ -148,8 +148,8 @@ async def log_food(new: FoodLogCreate, user_id: CurrentUser) -> Logged:
         await connection.executemany(
             INSERT_INGREDIENT,
             [
-                (log_id, position, one.name, one.color, one.grams, one.calories)
-                for position, one in enumerate(new.ingredients)
+                (log_id, position, part.name, part.color, part.grams, part.calories)
+                for position, part in enumerate(new.ingredients)
             ],
         )
     return Logged(id=log_id)
