@@ -7,13 +7,14 @@ from typing import Annotated
 from fastapi import Depends, Request, Security
 from fastapi.security import OAuth2PasswordBearer
 
+from daybook.accounts import queries
 from daybook.accounts.caller import DESCRIPTIONS, Caller, Scope
 from daybook.accounts.service import api_tokens
 from daybook.accounts.service.sign_in import Authenticator
 from daybook.accounts.tokens import API_TOKEN_PREFIX
 from daybook.database.engine import Database
 from daybook.database.executor import Executor
-from daybook.errors import Forbidden, Unauthenticated
+from daybook.errors import Forbidden, NotFound, Unauthenticated
 
 
 async def get_authenticator(request: Request) -> Authenticator:
@@ -73,6 +74,16 @@ class Access:
     def reader(self) -> Executor:
         """What projections are run with."""
         return self.database.reader
+
+    def require_user(self, user_id: int) -> None:
+        """Raise NotFound when a path names another user: for the caller, nobody else's things exist."""
+        if user_id != self.caller.user_id:
+            raise NotFound("There is no such user.")
+
+    async def require_user_key(self, user_key: str) -> None:
+        """Raise NotFound when a query names another user by their user key."""
+        if await self.database.run(queries.has_user_key(self.caller.user_id, user_key)) is None:
+            raise NotFound("There is no such user key.")
 
 
 class ReadAccess(Bearer):

@@ -28,7 +28,7 @@ async def list_tags_of_user(
     user_id: BigId, access: LibraryAccess, request: Request, limit: Limit = 50, cursor: Cursor | None = None
 ) -> Response:
     """The same as a bare array. A Link header leads to the rest."""
-    service.require_own(access.caller, user_id)
+    access.require_user(user_id)
     page = await service.read_all(access.reader, access.caller, limit=limit, cursor=cursor)
     return Response(page.items, headers=page_links(page, request.scope), media_type=JSON)
 

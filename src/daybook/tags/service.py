@@ -12,7 +12,7 @@ from daybook.accounts.caller import Caller
 from daybook.database.engine import Database
 from daybook.database.executor import Executor
 from daybook.database.projection import KeysetPage
-from daybook.errors import InvalidInput, NotFound
+from daybook.errors import InvalidInput
 from daybook.tags import queries
 from daybook.tags.errors import TagNameTaken, TagNotFound
 from daybook.tags.models import ContentTag, FoodLogTag, Tag
@@ -78,12 +78,6 @@ async def replace(
         await session.execute(queries.ENSURE_TAGS, {"user_id": caller.user_id, **tags})
         keys = tags["tag_keys"]
         await session.execute(queries.add_tags(link, caller.user_id, [item_id] * len(keys), keys))
-
-
-def require_own(caller: Caller, user_id: int) -> None:
-    """Raise NotFound when a path names somebody else: what is another's does not exist."""
-    if user_id != caller.user_id:
-        raise NotFound("There is no such user.")
 
 
 async def create(database: Database, caller: Caller, new: TagCreate) -> tuple[int, bool]:

@@ -14,7 +14,7 @@ from daybook.accounts.models import User
 from daybook.accounts.passwords import Passwords
 from daybook.accounts.schemas import UserCreate, UserUpdate
 from daybook.database.engine import Database
-from daybook.errors import NotFound, Unauthenticated
+from daybook.errors import Unauthenticated
 
 GONE = "The account of this token has been deleted."
 
@@ -78,9 +78,3 @@ async def _check_password(database: Database, passwords: Passwords, caller: Call
 async def delete(session: AsyncSession, caller: Caller) -> None:
     """Delete the account and, through its foreign keys, all that it owns."""
     await session.delete(await get(session, caller))
-
-
-async def require_own_key(database: Database, caller: Caller, user_key: str) -> None:
-    """Raise NotFound when the user key is not the caller's own."""
-    if await database.run(queries.has_user_key(caller.user_id, user_key)) is None:
-        raise NotFound("There is no such user key.")

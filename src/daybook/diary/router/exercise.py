@@ -7,7 +7,6 @@ from fastapi import APIRouter, Query, Request, Response
 
 from daybook.accounts.authentication import DiaryAccess, DiaryWriter
 from daybook.accounts.idempotency import KeyReused, OncePerKey, RequestInFlight
-from daybook.accounts.service.users import require_own_key
 from daybook.database.executor import Executor
 from daybook.diary.errors import LogIdTaken, LogNotFound
 from daybook.diary.models import ExerciseLog
@@ -69,7 +68,7 @@ async def list_exercise_today(
 ) -> Response:
     """The exercise of the day it is where the caller lives, the earliest first. A Link header leads to the rest."""
     if user_key is not None:
-        await require_own_key(access.database, access.caller, user_key)
+        await access.require_user_key(user_key)
     page = await logs.read_today(access.reader, EXERCISE, access.caller, access.now, limit=limit, cursor=cursor)
     return Response(page.items, headers=page_links(page, request.scope), media_type=JSON)
 

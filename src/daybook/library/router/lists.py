@@ -11,7 +11,6 @@ from daybook.library.schemas import ContentRead
 from daybook.library.service import contents
 from daybook.tags.errors import TagNotFound
 from daybook.tags.schemas import TagName
-from daybook.tags.service import require_own
 from daybook.web.page import JSON, Cursor, Limit, Page, page_json, page_links
 from daybook.web.problem import problems
 from daybook.web.schema import BigId, Day, Text
@@ -61,7 +60,7 @@ async def list_contents_of_user(
     user_id: BigId, access: LibraryAccess, request: Request, limit: Limit = 50, cursor: Cursor | None = None
 ) -> Response:
     """All the caller's contents, the newest first, as a bare array. A Link header leads to the rest."""
-    require_own(access.caller, user_id)
+    access.require_user(user_id)
     page = await contents.read_some(access.reader, access.caller, limit=limit, cursor=cursor)
     return Response(page.items, headers=page_links(page, request.scope), media_type=JSON)
 
@@ -76,7 +75,7 @@ async def list_bookmarks_of_user(
     user_id: BigId, access: LibraryAccess, request: Request, limit: Limit = 50, cursor: Cursor | None = None
 ) -> Response:
     """The caller's bookmarked contents, the newest first, as a bare array. A Link header leads to the rest."""
-    require_own(access.caller, user_id)
+    access.require_user(user_id)
     page = await contents.read_bookmarks(access.reader, access.caller, limit=limit, cursor=cursor)
     return Response(page.items, headers=page_links(page, request.scope), media_type=JSON)
 
