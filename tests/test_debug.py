@@ -24,7 +24,7 @@ OFF = """
 import sys
 from pathlib import Path
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import AsyncAdaptedQueuePool
+from daybook.database.pool import LeasingPool
 from daybook.app import create_app
 from daybook.database.engine import open_database
 from daybook.settings import Settings
@@ -33,7 +33,7 @@ settings = Settings(_env_file=None, debug=False)
 create_app(settings)
 database = open_database("postgresql+asyncpg://127.0.0.1:9/nothing", settings)
 assert not [name for name in sys.modules if name.startswith("daybook.tracing")]
-assert type(database.engine.pool) is AsyncAdaptedQueuePool
+assert type(database.engine.pool) is LeasingPool
 assert not database.engine.sync_engine._has_events
 assert database.write.class_.sync_session_class is Session
 """

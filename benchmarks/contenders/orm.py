@@ -16,10 +16,10 @@ from benchmarks.contenders.schemas import ArticlePage, ContentRead, FoodLogCreat
 from benchmarks.contenders.signed_in import CurrentUser
 from daybook.accounts.models import User
 from daybook.community.models import Article
+from daybook.database.projection import encode_cursor
 from daybook.diary.models import FoodIngredient, FoodLog
 from daybook.library.models import Content
 from daybook.tags.models import ContentTag
-from daybook.web.page import encode_cursor
 
 engine = create_async_engine(
     make_url(os.environ["DATABASE_URL"]).set(drivername="postgresql+asyncpg"),

@@ -23,7 +23,7 @@ from benchmarks.contenders.schemas import (
     Logged,
 )
 from benchmarks.contenders.signed_in import CurrentUser
-from daybook.web.page import encode_cursor
+from daybook.database.projection import encode_cursor
 
 SELECT = """
     SELECT f.id, u.user_key, f.meal_type, f.is_healthy, f.estimated_calories, f.date, f.note, f.photo_id,

@@ -1,8 +1,7 @@
 """Mounts every feature under /api. A route is for signed-in callers unless it is in a `public` router."""
 
 from fastapi import APIRouter, FastAPI
-from fastapi.dependencies.models import Dependant
-from fastapi.routing import iter_route_contexts
+from fastapi.routing import APIRoute
 
 from daybook.accounts import router as accounts
 from daybook.accounts.authentication import Bearer
@@ -10,7 +9,8 @@ from daybook.community import router as community
 from daybook.diary import router as diary
 from daybook.library import router as library
 from daybook.tags import router as tags
-from daybook.web.plain_routes import answer_plain_routes
+from daybook.web.hot import serve_hot_operations
+from daybook.web.signature import dependencies_of
 
 # Matching is linear: what is called most comes first.
 SIGNED_IN: tuple[APIRouter, ...] = (*diary.routers, *library.routers, tags.router, *community.routers, accounts.router)
@@ -30,13 +30,13 @@ TAGS = [
 def mount(app: FastAPI) -> None:
     """Mount the features; TypeError for a route that is not public and names no caller."""
     for router in SIGNED_IN:
-        for route in iter_route_contexts(router.routes):
-            if not _asks_for_a_token(route.dependant):
-                raise TypeError(f"{route.path} names no caller; it belongs into a public router, or needs one")
+        for route in router.routes:
+            if not (isinstance(route, APIRoute) and _names_its_caller(route)):
+                raise TypeError(f"{route} names no caller; it belongs into a public router, or needs one")
     for router in (*SIGNED_IN, *PUBLIC):
-        app.include_router(router, prefix="/api")
-    answer_plain_routes(app)
+        app.include_router(router)
+    serve_hot_operations(app, SIGNED_IN)
 
 
-def _asks_for_a_token(dependant: Dependant) -> bool:
-    return isinstance(dependant.call, Bearer) or any(map(_asks_for_a_token, dependant.dependencies))
+def _names_its_caller(route: APIRoute) -> bool:
+    return any(isinstance(dependency, Bearer) for dependency in dependencies_of(route.endpoint))

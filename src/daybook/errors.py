@@ -5,28 +5,44 @@ few classes here stand for a status each. A feature's errors.py subclasses them 
 to tell one failure from another by `code`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one field, named as on the wire: `FieldError(("contentIds", 3), "...")`."""
+
+    path: tuple[str | int, ...]
+    message: str
 
 
 class DaybookError(Exception):
     """A failure that a client is told of.
 
     `code` names the kind of problem (it becomes the problem's `type`), `title` says it in a few words that
-    are the same each time, and `detail` is a sentence about this occurrence. None of them may hold a secret
-    or another person's data.
+    are the same each time, and `detail` is a sentence about this occurrence: the class's own where there is
+    nothing more to say. None of them may hold a secret or another person's data.
     """
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal-error"
     title: ClassVar[str] = "Something went wrong on the server"
+    detail: str = "Something went wrong on the server."
+
+    def __init_subclass__(cls) -> None:
+        """Without a sentence of its own, a class says its title."""
+        if "title" in cls.__dict__ and "detail" not in cls.__dict__:
+            cls.detail = f"{cls.title}."
 
     def __init__(
-        self, detail: str, *, errors: Sequence[Mapping[str, object]] | None = None, retry_after: int | None = None
+        self, detail: str | None = None, *, errors: Sequence[FieldError] = (), retry_after: int | None = None
     ) -> None:
-        """`errors` lists `{loc, message}` of single fields; `retry_after` is in seconds."""
-        super().__init__(detail)
-        self.detail = detail
+        """`retry_after` is in seconds."""
+        if detail is not None:
+            self.detail = detail
+        super().__init__(self.detail)
         self.errors = errors
         self.retry_after = retry_after
 

@@ -41,8 +41,8 @@ from daybook.web.problem import problems
 from daybook.web.schema import BigId
 from daybook.web.session import Now, ReadSession, TheDatabase, WriteSession, sql_budget
 
-public = APIRouter(prefix="/users", tags=["accounts"])
-router = APIRouter(prefix="/users", tags=["accounts"])
+public = APIRouter(prefix="/api/users", tags=["accounts"])
+router = APIRouter(prefix="/api/users", tags=["accounts"])
 
 
 async def _device(request: Request) -> sign_in.Device:

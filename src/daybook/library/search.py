@@ -34,7 +34,7 @@ from sqlalchemy.types import TypeEngine
 
 from daybook.database.compiled import CompiledStatement
 from daybook.database.executor import Executor
-from daybook.errors import InvalidInput
+from daybook.errors import FieldError, InvalidInput
 from daybook.library.models import Content
 from daybook.tags.models import ContentTag, Tag
 from daybook.tags.names import tag_key
@@ -118,7 +118,7 @@ def parse(user_id: int, q: str) -> Query | None:
     if len(q) > MAX_LENGTH:
         raise InvalidInput(
             f"A search has at most {MAX_LENGTH} characters.",
-            errors=[{"loc": ["query", "q"], "message": f"at most {MAX_LENGTH} characters"}],
+            errors=[FieldError(("q",), f"at most {MAX_LENGTH} characters")],
         )
     stripped = (word.strip(_AROUND_WORDS).lstrip("#") for word in tag_key(q).split())
     words = dict.fromkeys(_split_words(_without_particle(word)) for word in stripped if word)

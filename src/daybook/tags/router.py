@@ -13,7 +13,7 @@ from daybook.web.problem import problems
 from daybook.web.schema import BigId
 from daybook.web.session import TheDatabase, WriteSession, sql_budget
 
-router = APIRouter(prefix="/tags", tags=["tags"])
+router = APIRouter(prefix="/api/tags", tags=["tags"])
 
 
 @router.get("", response_model=Page[TagRead], responses=problems(), openapi_extra=sql_budget(1))

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from daybook.accounts.caller import Caller
 from daybook.database.engine import Database
 from daybook.database.executor import Executor
-from daybook.database.projection import KeysetPage
+from daybook.database.projection import KeysetPage, decode_cursor
 from daybook.errors import InvalidInput
 from daybook.tags import queries
 from daybook.tags.errors import TagNameTaken, TagNotFound
@@ -19,7 +19,6 @@ from daybook.tags.models import ContentTag, FoodLogTag, Tag
 from daybook.tags.names import default_color, tag_key
 from daybook.tags.projections import TAG, TAGS
 from daybook.tags.schemas import TagCreate, TagUpdate
-from daybook.web.page import decode_cursor
 from daybook.web.schema import BigId, Text
 
 NAME_KEY = TypeAdapter(tuple[Text, BigId])

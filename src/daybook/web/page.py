@@ -5,12 +5,11 @@ from typing import Annotated, Any, Generic, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 import orjson
+from fastapi import Request, Response
 from pydantic import Field
 
-from daybook.database.projection import KeysetPage, decode_cursor, encode_cursor
+from daybook.database.projection import KeysetPage
 from daybook.web.schema import Schema
-
-__all__ = ["JSON", "Cursor", "Limit", "Page", "decode_cursor", "encode_cursor", "page_json", "page_links"]
 
 JSON = "application/json"
 """The media type of what a projection returns."""
@@ -29,6 +28,28 @@ class Page(Schema, Generic[Item]):
 
     items: list[Item]
     next_cursor: Annotated[str | None, Field(description="Pass it as `cursor` for more; null at the end.")] = None
+
+
+class PageQuery(Schema):
+    """Which part of a list is asked for."""
+
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+def json_response(body: bytes, status: int = 200) -> Response:
+    """Return the answer whose body is JSON already."""
+    return Response(body, status, media_type=JSON)
+
+
+def page_response(page: KeysetPage) -> Response:
+    """Return a page as `Page`."""
+    return json_response(page_json(page))
+
+
+def array_response(page: KeysetPage, request: Request) -> Response:
+    """Return a page as a bare array, whose `Link` header (RFC 8288) leads to the next page, if there is one."""
+    return Response(page.items, headers=page_links(page, request.scope), media_type=JSON)
 
 
 def page_json(page: KeysetPage) -> bytes:

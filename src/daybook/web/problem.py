@@ -89,15 +89,16 @@ def problem_components() -> dict[str, dict[str, Any]]:
     """Return the OpenAPI `components` to which `problems` refers: the schema, and an example of each kind."""
     definitions = models_json_schema([(Problem, "serialization")], ref_template="#/components/schemas/{model}")[1]
     examples = {
-        error.code: {"summary": error.title, "value": orjson.loads(bytes(problem_response(error(error.title)).body))}
+        error.code: {"summary": error.title, "value": orjson.loads(bytes(problem_response(error()).body))}
         for error in _subclasses(DaybookError)
     }
     return {"schemas": definitions["$defs"], "examples": examples}
 
 
-def problem_response(error: DaybookError) -> Response:
-    """Return the answer that tells a client of this error."""
-    response = _problem(error.status, error.code, error.title, error.detail, error.errors)
+def problem_response(error: DaybookError, *, place: str = "body") -> Response:
+    """Return the answer that tells a client of this error, whose fields are in this `place` of the request."""
+    fields = [{"loc": [place, *field.path], "message": field.message} for field in error.errors]
+    response = _problem(error.status, error.code, error.title, error.detail, fields)
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
     if error.status == 401:
@@ -105,9 +106,7 @@ def problem_response(error: DaybookError) -> Response:
     return response
 
 
-def _problem(
-    status: int, code: str, title: str, detail: str, errors: Sequence[Mapping[str, object]] | None = None
-) -> Response:
+def _problem(status: int, code: str, title: str, detail: str, errors: Sequence[Mapping[str, object]] = ()) -> Response:
     body = {"type": f"/problems/{code}", "title": title, "status": status, "detail": detail}
     return Response(orjson.dumps(body | {"errors": errors} if errors else body), status, media_type=MEDIA_TYPE)
 
@@ -138,9 +137,9 @@ def _subclasses(error: type[DaybookError]) -> Iterator[type[DaybookError]]:
         yield from _subclasses(subclass)
 
 
-async def _domain_error(_request: Request, error: Exception) -> Response:
+async def _domain_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, DaybookError)  # noqa: S101 - tells the type checker what the registration says
-    return problem_response(error)
+    return problem_response(error, place="query" if request.method in {"GET", "HEAD"} else "body")
 
 
 async def _database_error(_request: Request, error: Exception) -> Response:
@@ -153,17 +152,19 @@ async def _database_error(_request: Request, error: Exception) -> Response:
 async def _validation_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
     found = error.errors()
-    if any(one["type"] == "json_invalid" for one in found):
+    if any(problem["type"] == "json_invalid" for problem in found):
         return problem_response(MalformedRequest("The body is not valid JSON."))
     # The value that was sent is never repeated: it may be a password.
-    told = [{"loc": [_printable(part) for part in one["loc"]], "message": one["msg"]} for one in found[:50]]
-    return problem_response(InvalidInput(_sentence(told), errors=told))
+    fields = [
+        {"loc": [_printable(part) for part in problem["loc"]], "message": problem["msg"]} for problem in found[:50]
+    ]
+    return _problem(InvalidInput.status, InvalidInput.code, InvalidInput.title, _sentence(fields), fields)
 
 
-def _sentence(errors: Sequence[dict[str, Any]]) -> str:
-    where = ".".join(str(part) for part in errors[0]["loc"][1:]) or errors[0]["loc"][0]
-    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return f"{where}: {errors[0]['message']}{more}."
+def _sentence(fields: Sequence[dict[str, Any]]) -> str:
+    where = ".".join(str(part) for part in fields[0]["loc"][1:]) or fields[0]["loc"][0]
+    more = f" (and {len(fields) - 1} more)" if len(fields) > 1 else ""
+    return f"{where}: {fields[0]['message']}{more}."
 
 
 def _printable(part: str | int) -> str | int:

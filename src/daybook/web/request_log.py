@@ -105,7 +105,7 @@ class RequestLog:
         finally:
             if logger.isEnabledFor(logging.INFO):
                 # The route's template, not the path: ids and searched words are nobody's business in a log.
-                route = getattr(scope.get("fastapi", {}).get("effective_route_context"), "path", "-")
+                route = getattr(scope.get("route"), "path", "-")
                 logger.info(
                     "answered",
                     extra={

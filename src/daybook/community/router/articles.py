@@ -26,7 +26,7 @@ from daybook.web.problem import problems
 from daybook.web.schema import BigId
 from daybook.web.session import Now, TheDatabase, sql_budget
 
-router = APIRouter(prefix="/articles", tags=["community"])
+router = APIRouter(prefix="/api/articles", tags=["community"])
 
 
 @router.post(

@@ -12,7 +12,7 @@ from daybook.web.problem import problems
 from daybook.web.schema import BigId
 from daybook.web.session import TheDatabase, WriteSession, sql_budget
 
-router = APIRouter(tags=["community"])
+router = APIRouter(prefix="/api", tags=["community"])
 
 
 @router.get(

@@ -13,6 +13,7 @@ from daybook.community.queries import articles as queries
 from daybook.community.schemas import MAX_ITEMS, ArticleCreate, ArticleUpdate, TopicRead
 from daybook.database.engine import Database
 from daybook.database.executor import Executor
+from daybook.errors import FieldError
 from daybook.library.errors import ContentNotFound
 from daybook.tags.errors import TagNotFound
 from daybook.tags.names import tag_key
@@ -63,7 +64,7 @@ def _by_key(topics: Sequence[str]) -> dict[str, str]:
 def _missing(wanted: Sequence[int], found: Sequence[int]) -> ContentNotFound:
     known = set(found)
     errors = [
-        {"loc": ["body", "contentIds", index], "message": f"none of your contents has the id {content_id}"}
+        FieldError(("contentIds", index), f"none of your contents has the id {content_id}")
         for index, content_id in enumerate(wanted)
         if content_id not in known
     ]

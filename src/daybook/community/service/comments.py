@@ -15,8 +15,7 @@ from daybook.community.schemas import CommentCreate, CommentUpdate
 from daybook.community.service.articles import NOT_FOUND as NO_ARTICLE
 from daybook.database.engine import Database
 from daybook.database.failures import constraint_of
-from daybook.database.projection import KeysetPage
-from daybook.web.page import decode_cursor
+from daybook.database.projection import KeysetPage, decode_cursor
 from daybook.web.schema import BigId
 
 OLDEST_KEY = TypeAdapter(tuple[BigId])

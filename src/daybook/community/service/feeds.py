@@ -16,10 +16,9 @@ from pydantic import Field, FiniteFloat, TypeAdapter
 from daybook.community.enums import Feed
 from daybook.community.projections import FEEDS, SHUFFLED, FeedProjections
 from daybook.database.executor import Executor
-from daybook.database.projection import KeysetPage, Projection
-from daybook.errors import InvalidInput
+from daybook.database.projection import KeysetPage, Projection, decode_cursor
+from daybook.errors import FieldError, InvalidInput
 from daybook.tags.names import tag_key
-from daybook.web.page import decode_cursor
 from daybook.web.schema import BigId
 
 MAX_SEED = 2**53 - 1
@@ -115,7 +114,7 @@ async def _read_shuffled(
     if key and seed not in {None, key[0]}:
         raise InvalidInput(
             "The cursor is one of another seed.",
-            errors=[{"loc": ["query", "cursor"], "message": "leave the seed out, or take that of the first page"}],
+            errors=[FieldError(("cursor",), "leave the seed out, or take that of the first page")],
         )
     started, wrapped, *after = key or (secrets.randbelow(MAX_SEED + 1) if seed is None else seed, False)
     walk = _Round.of(started)

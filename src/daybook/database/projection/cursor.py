@@ -20,7 +20,7 @@ from pydantic import AfterValidator, AwareDatetime, Field, FiniteFloat, NaiveDat
 
 from daybook.database.compiled import DIALECT
 from daybook.database.projection.json_columns import ProjectionError
-from daybook.errors import InvalidCursor
+from daybook.errors import FieldError, InvalidCursor
 
 Key = TypeVar("Key")
 
@@ -56,7 +56,7 @@ def decode_cursor(cursor: str, key: TypeAdapter[Key]) -> Key:
     except (binascii.Error, UnicodeEncodeError, ValidationError) as error:
         raise InvalidCursor(
             "The cursor is not one that this list gave. Leave it out, or pass `nextCursor` of a page on unchanged.",
-            errors=[{"loc": ["query", "cursor"], "message": "take it from nextCursor, unchanged"}],
+            errors=[FieldError(("cursor",), "take it from nextCursor, unchanged")],
         ) from error
 
 

@@ -10,7 +10,7 @@ from daybook.web.page import JSON, Cursor, Limit, Page, page_json
 from daybook.web.problem import problems
 from daybook.web.session import Now, TheDatabase, sql_budget
 
-router = APIRouter(tags=["diary"])
+router = APIRouter(prefix="/api", tags=["diary"])
 
 
 # The caller comes first: dependencies are solved in order, and a photo is not read for who may not send one.

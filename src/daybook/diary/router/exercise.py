@@ -18,7 +18,7 @@ from daybook.web.problem import problems
 from daybook.web.schema import Day, Text
 from daybook.web.session import Now, TheDatabase, WriteSession, sql_budget
 
-router = APIRouter(prefix="/log/exercise", tags=["diary"])
+router = APIRouter(prefix="/api/log/exercise", tags=["diary"])
 
 
 @router.post(

@@ -20,7 +20,7 @@ from daybook.web.problem import problems
 from daybook.web.schema import Day, Note, Text
 from daybook.web.session import Now, TheDatabase, WriteSession, sql_budget
 
-router = APIRouter(prefix="/log/food", tags=["diary"])
+router = APIRouter(prefix="/api/log/food", tags=["diary"])
 
 
 @router.post(

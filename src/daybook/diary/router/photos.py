@@ -24,11 +24,11 @@ from daybook.diary.errors import (
 from daybook.diary.schemas import PhotoBase64
 from daybook.diary.service import photos
 from daybook.diary.service.analyses import PhotoPipeline
-from daybook.errors import InvalidInput, MalformedRequest, StorageFull
+from daybook.errors import FieldError, InvalidInput, MalformedRequest, StorageFull
 from daybook.web.problem import problems
 from daybook.web.session import TheDatabase, sql_budget
 
-router = APIRouter(prefix="/photos", tags=["diary"])
+router = APIRouter(prefix="/api/photos", tags=["diary"])
 
 ANALYSIS_ERRORS = (
     BadPhoto,
@@ -89,8 +89,8 @@ def _from_json(body: bytes) -> bytes:
     try:
         sent = PhotoBase64.model_validate_json(body)
     except ValidationError as error:
-        told = [{"loc": ["body", *one["loc"]], "message": one["msg"]} for one in error.errors()]
-        raise InvalidInput("The body has to hold imageData, the photo in base64.", errors=told) from None
+        errors = [FieldError(problem["loc"], problem["msg"]) for problem in error.errors()]
+        raise InvalidInput("The body has to hold imageData, the photo in base64.", errors=errors) from None
     encoded = sent.image_data.strip()
     if encoded.startswith("data:"):
         encoded = encoded.partition(",")[2]

@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 from daybook.accounts.caller import Caller
 from daybook.database.engine import Database
 from daybook.database.executor import Executor
-from daybook.database.projection import KeysetPage
+from daybook.database.projection import KeysetPage, decode_cursor
 from daybook.diary import queries
 from daybook.diary.analyzers.analyzer import ExerciseFindings, FoodFindings, ModelAnswer, PhotoAnalyzer
 from daybook.diary.enums import AnalysisKind, AnalysisStatus
@@ -26,7 +26,6 @@ from daybook.diary.projections import ANALYSES
 from daybook.diary.schemas import ExerciseAnalysis, FoodAnalysis
 from daybook.diary.service import photos
 from daybook.errors import DaybookError, Unauthenticated
-from daybook.web.page import decode_cursor
 
 logger = logging.getLogger(__name__)
 

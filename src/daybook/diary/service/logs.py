@@ -12,7 +12,7 @@ from daybook.database.compiled import CompiledStatement
 from daybook.database.engine import Database
 from daybook.database.executor import Executor
 from daybook.database.failures import CONSTRAINT_VIOLATIONS, constraint_of
-from daybook.database.projection import KeysetPage
+from daybook.database.projection import KeysetPage, decode_cursor
 from daybook.diary import queries
 from daybook.diary.errors import AnalysisNotFound, LogIdTaken, LogNotFound, PhotoNotFound
 from daybook.diary.projections import LogProjections
@@ -20,7 +20,6 @@ from daybook.diary.queries import Log
 from daybook.diary.schemas import ExerciseLogCreate, FoodLogCreate
 from daybook.errors import NotFound, Unauthenticated
 from daybook.tags.names import tag_key
-from daybook.web.page import decode_cursor
 
 DAY_KEY = TypeAdapter(tuple[dt.date, UUID])
 ID_KEY = TypeAdapter(tuple[UUID])

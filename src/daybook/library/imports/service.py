@@ -15,7 +15,7 @@ from daybook.accounts.caller import Caller
 from daybook.database.engine import Database
 from daybook.database.executor import Executor
 from daybook.database.failures import FAILURES, classify
-from daybook.database.projection import KeysetPage
+from daybook.database.projection import KeysetPage, decode_cursor
 from daybook.errors import DaybookError, RateLimited, StorageFull, Unavailable
 from daybook.library.bookmark_files import HEAD, detect
 from daybook.library.enums import ImportStatus
@@ -23,7 +23,6 @@ from daybook.library.errors import ImportNotFound
 from daybook.library.imports import queries
 from daybook.library.projections import IMPORT, IMPORTS
 from daybook.library.schemas import ImportRead
-from daybook.web.page import decode_cursor
 
 ID_KEY = TypeAdapter(tuple[UUID])
 NOT_FOUND = "None of your imports has this id."

@@ -32,7 +32,7 @@ from daybook.web.problem import problems
 from daybook.web.schema import BigId
 from daybook.web.session import Now, TheDatabase, WriteSession, sql_budget
 
-router = APIRouter(prefix="/contents", tags=["library"])
+router = APIRouter(prefix="/api/contents", tags=["library"])
 
 
 async def get_page_fetcher(request: Request) -> PageFetcher:

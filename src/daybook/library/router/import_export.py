@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.datastructures import UploadFile
 
 from daybook.accounts.authentication import LibraryAccess, LibraryReader, LibraryWriter
-from daybook.errors import InvalidInput, TooLarge
+from daybook.errors import FieldError, InvalidInput, TooLarge
 from daybook.library.bookmark_files import BookmarkFormat, writer_for
 from daybook.library.errors import ImportNotFound, ImportUnreadable
 from daybook.library.imports import service
@@ -23,7 +23,7 @@ from daybook.web.page import JSON, Cursor, Limit, Page, page_json
 from daybook.web.problem import problems
 from daybook.web.session import TheDatabase, WriteSession, sql_budget
 
-router = APIRouter(tags=["library"])
+router = APIRouter(prefix="/api", tags=["library"])
 
 FILE_BODY: dict[str, Any] = {
     "requestBody": {
@@ -89,8 +89,8 @@ def _tag(sent: object) -> str | None:
     try:
         return OPTIONAL_TAG.validate_python(sent or None)
     except ValidationError as error:
-        told = [{"loc": ["body", "tag"], "message": one["msg"]} for one in error.errors()]
-        raise InvalidInput(f"tag: {told[0]['message']}.", errors=told) from None
+        errors = [FieldError(("tag",), problem["msg"]) for problem in error.errors()]
+        raise InvalidInput(f"tag: {errors[0].message}.", errors=errors) from None
 
 
 @router.get("/imports", response_model=Page[ImportRead], responses=problems(), openapi_extra=sql_budget(1))

@@ -16,7 +16,7 @@ from daybook.web.problem import problems
 from daybook.web.schema import BigId, Day, Text
 from daybook.web.session import sql_budget
 
-router = APIRouter(tags=["library"])
+router = APIRouter(prefix="/api", tags=["library"])
 
 
 @router.get("/contents", response_model=Page[ContentRead], responses=problems(), openapi_extra=sql_budget(2))

@@ -13,7 +13,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from daybook.accounts.caller import Caller
 from daybook.database.engine import Database
 from daybook.database.executor import Executor
-from daybook.database.projection import KeysetPage
+from daybook.database.projection import KeysetPage, decode_cursor
 from daybook.library import queries
 from daybook.library.enums import ContentType
 from daybook.library.errors import ContentNotFound, URLTaken
@@ -29,7 +29,6 @@ from daybook.tags.models import ContentTag
 from daybook.tags.names import tag_key
 from daybook.tags.queries import tag_exists
 from daybook.tags.service import ensure
-from daybook.web.page import decode_cursor
 from daybook.web.schema import BigId
 
 NEWEST_KEY = TypeAdapter(tuple[dt.date, BigId])

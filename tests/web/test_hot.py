@@ -1,22 +1,21 @@
-"""Plain routes answer as FastAPI would, byte for byte; and the hot ones are plain."""
+"""Hot operations answer as FastAPI would, byte for byte; and those of the application that have to be are hot."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 import httpx2
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Form, Header, Query, Request, Response
+from fastapi.routing import APIRoute
 from pydantic import Field
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
 from starlette.types import Message
 
-from daybook.app import create_app
+from daybook.api import SIGNED_IN as ROUTERS
 from daybook.errors import Unauthenticated
-from daybook.settings import Settings
-from daybook.web.plain_routes import PlainRoutes, answer_plain_routes
+from daybook.web.hot import HotRoute, hot, serve_hot_operations
 from daybook.web.problem import answer_errors
 from daybook.web.schema import Schema, Text
 
@@ -27,18 +26,23 @@ class Thing(Schema):
     parts: list[str] = []
 
 
+class Sought(Schema):
+    limit: Annotated[int, Field(ge=1, le=9)] = 5
+    word: Annotated[Text | None, Field(alias="theWord", max_length=4)] = None
+
+
+class Named(Schema):
+    name: Text
+
+
 async def caller(request: Request, x_who: Annotated[str | None, Header(max_length=5)] = None) -> str:
     if "authorization" not in request.headers:
         raise Unauthenticated("Sign in first.")
     return x_who or "nobody"
 
 
-async def opened() -> AsyncIterator[str]:
-    yield "opened"
-
-
 Caller = Annotated[str, Depends(caller)]
-router = APIRouter(prefix="/things")
+router = APIRouter(prefix="/api/things")
 
 
 def told(**values: Any) -> Response:
@@ -46,23 +50,20 @@ def told(**values: Any) -> Response:
 
 
 @router.get("")
-async def list_things(
-    who: Caller,
-    request: Request,
-    limit: Annotated[int, Field(ge=1, le=9)] = 5,
-    word: Annotated[Text | None, Query(alias="theWord", max_length=4)] = None,
-    many: Annotated[list[str] | None, Query()] = None,
-) -> Response:
-    return told(who=who, limit=limit, word=word, many=many, path=request.url.path)
+@hot
+async def list_things(who: Caller, request: Request, query: Annotated[Sought, Query()]) -> Response:
+    return told(who=who, limit=query.limit, word=query.word, path=request.url.path)
 
 
-@router.get("/first")
-async def first(who: Caller) -> Response:
-    return told(first=who)
+@router.get("/named")
+@hot
+async def named(who: Caller, query: Annotated[Named, Query()]) -> Response:
+    return told(who=who, name=query.name)
 
 
 @router.get("/{number}")
-async def one(number: int, who: Caller) -> Response:
+@hot
+async def one(number: Annotated[int, Field(ge=1)], who: Caller) -> Response:
     if number == 13:
         raise HTTPException(418, "Not this one.", headers={"X-Why": "unlucky"})
     return told(number=number, who=who)
@@ -73,34 +74,10 @@ async def second(who: Caller) -> Response:
     return told(second=who)
 
 
-@router.get("/{number}/opened")
-async def with_yield(number: int, what: Annotated[str, Depends(opened)]) -> Response:
-    return told(number=number, what=what)
-
-
 @router.post("")
+@hot
 async def make(new: Thing, who: Caller) -> Response:
     return Response(new.model_dump_json(), 201, media_type="application/json", headers={"X-Who": who})
-
-
-@router.post("/form")
-async def form(name: Annotated[str, Form()]) -> Response:
-    return told(name=name)
-
-
-@router.get("/{number}/twice")
-async def twice(who: Caller, again: Caller) -> Response:
-    return told(who=who, again=again)
-
-
-@router.get("/{number}/guarded", dependencies=[Depends(caller)])
-async def guarded(number: int) -> Response:
-    return told(number=number)
-
-
-@router.get("/{number:int}/converted")
-async def converted(number: int) -> Response:
-    return told(number=number)
 
 
 @router.delete("/{number}")
@@ -108,24 +85,18 @@ async def delete(number: int) -> dict[str, int]:
     return {"number": number}
 
 
-def application(*, plain: bool) -> FastAPI:
+def application(*, served_hot: bool) -> FastAPI:
     app = FastAPI(telemetry={"tracing": False, "metrics": False, "logs": False})
-    app.include_router(router, prefix="/api")
+    app.include_router(router)
     answer_errors(app)
-    if plain:
-        answer_plain_routes(app)
+    if served_hot:
+        serve_hot_operations(app, [router])
     return app
 
 
-APPLICATION, PLAIN = application(plain=False), application(plain=True)
+APPLICATION, HOT = application(served_hot=False), application(served_hot=True)
 SIGNED_IN = {"Authorization": "Bearer x"}
 JSON = {"Content-Type": "application/json", **SIGNED_IN}
-
-
-def answers_plainly(app: FastAPI, method: str, path: str) -> bool:
-    routes = app.routes[0]
-    assert isinstance(routes, PlainRoutes)
-    return routes.matches({"type": "http", "method": method, "path": path})[0] is Match.FULL
 
 
 async def answer(app: FastAPI, method: str, url: str, **request: Any) -> tuple[Any, ...]:
@@ -139,32 +110,37 @@ async def answer(app: FastAPI, method: str, url: str, **request: Any) -> tuple[A
     ("method", "path"),
     [
         ("GET", "/api/things"),
-        ("GET", "/api/things?limit=3&theWord=%EA%B9%80%EC%B9%98&unknown=1"),
+        ("GET", "/api/things?limit=3&theWord=%EA%B9%80%EC%B9%98"),
+        ("GET", "/api/things?limit=3&unknown=1"),
         ("GET", "/api/things?limit=0&theWord=toolong"),
         ("GET", "/api/things?limit="),
-        ("GET", "/api/things?many=a&many=b"),
+        ("GET", "/api/things?limit=1&limit=2"),
+        ("GET", "/api/things?limit=1&limit=x"),
         ("GET", "/api/things?theWord=%00"),
-        ("GET", "/api/things/first"),
+        ("GET", "/api/things?theWord=%ff"),
+        ("GET", "/api/things?word=abc"),
+        ("GET", "/api/things?&&"),
+        ("GET", "/api/things/named"),
+        ("GET", "/api/things/named?name=x"),
         ("GET", "/api/things/second"),
         ("GET", "/api/things/7"),
+        ("GET", "/api/things/0"),
         ("GET", "/api/things/13"),
+        ("GET", "/api/things/7?unknown=1"),
         ("GET", "/api/things/x%2Fy"),
         ("GET", "/api/things/7/"),
-        ("GET", "/api/things/7/opened"),
-        ("GET", "/api/things/7/twice"),
-        ("GET", "/api/things/7/guarded"),
-        ("GET", "/api/things/7/converted"),
         ("DELETE", "/api/things/7"),
-        ("DELETE", "/api/things/first"),
-        ("HEAD", "/api/things"),
+        ("DELETE", "/api/things/named"),
+        ("HEAD", "/api/things/none"),
         ("PUT", "/api/things/7"),
+        ("PATCH", "/api/things"),
         ("GET", "/api/nothing"),
     ],
 )
 @pytest.mark.parametrize("headers", [SIGNED_IN, {}, {**SIGNED_IN, "X-Who": "mina"}, {"X-Who": "too long"}])
 async def test_requests_are_answered_as_fastapi_does(method: str, path: str, headers: dict[str, str]) -> None:
     expected = await answer(APPLICATION, method, path, headers=headers)
-    assert await answer(PLAIN, method, path, headers=headers) == expected
+    assert await answer(HOT, method, path, headers=headers) == expected
 
 
 @pytest.mark.parametrize(
@@ -192,7 +168,6 @@ async def test_requests_are_answered_as_fastapi_does(method: str, path: str, hea
     "headers",
     [
         JSON,
-        {},
         {**JSON, "Content-Type": "application/json; charset=utf-8"},
         {**JSON, "Content-Type": "application/merge-patch+json"},
         {**JSON, "Content-Type": "text/plain"},
@@ -202,7 +177,7 @@ async def test_requests_are_answered_as_fastapi_does(method: str, path: str, hea
 )
 async def test_bodies_are_read_as_fastapi_does(body: bytes, headers: dict[str, str]) -> None:
     expected = await answer(APPLICATION, "POST", "/api/things", content=body, headers=headers)
-    assert await answer(PLAIN, "POST", "/api/things", content=body, headers=headers) == expected
+    assert await answer(HOT, "POST", "/api/things", content=body, headers=headers) == expected
 
 
 @pytest.mark.parametrize(
@@ -216,7 +191,7 @@ async def test_bodies_are_read_as_fastapi_does(body: bytes, headers: dict[str, s
 )
 async def test_a_body_may_arrive_in_pieces_or_not_at_all(arriving: list[tuple[bytes, bool] | None]) -> None:
     answers = []
-    for app in (APPLICATION, PLAIN):
+    for app in (APPLICATION, HOT):
         messages: list[Message] = [
             {"type": "http.disconnect"}
             if one is None
@@ -238,36 +213,63 @@ async def test_a_body_may_arrive_in_pieces_or_not_at_all(arriving: list[tuple[by
     assert answers[0] == answers[1]
 
 
-def test_what_is_plain() -> None:
-    plain = ["GET /api/things", "GET /api/things/first", "GET /api/things/7", "POST /api/things"]
-    others = [
-        "GET /api/things/second",
-        "POST /api/things/form",
-        "DELETE /api/things/7",
-        *(f"GET /api/things/7/{name}" for name in ("opened", "twice", "guarded", "converted")),
-    ]
-    assert [one for one in (*plain, *others) if answers_plainly(PLAIN, *one.split())] == plain
+async def test_who_is_not_signed_in_is_told_so_before_the_body_is_read() -> None:
+    status, _, _ = await answer(HOT, "POST", "/api/things", content=b"{", headers={"Content-Type": "application/json"})
+    assert status == 401
 
 
-@pytest.mark.parametrize(
-    "route",
-    [
-        "POST /api/log/food",
-        "GET /api/log/food",
-        "GET /api/log/food/today",
-        "GET /api/log/food/01920000-0000-7000-8000-000000000000",
-        "POST /api/log/exercise",
-        "GET /api/log/exercise",
-        "GET /api/log/exercise/today",
-        "GET /api/log/exercise/01920000-0000-7000-8000-000000000000",
-        "GET /api/analyses",
-        "GET /api/contents",
-        "GET /api/tags",
-    ],
-)
-def test_the_hot_routes_are_plain(route: str) -> None:
-    assert answers_plainly(create_app(Settings(_env_file=None)), *route.split())
+async def test_dependency_overrides_reach_hot_operations() -> None:
+    app = application(served_hot=True)
+    app.dependency_overrides[caller] = lambda: "overridden"
+    assert await answer(app, "GET", "/api/things/7") == await answer(app, "GET", "/api/things/7", headers=SIGNED_IN)
+    _, _, body = await answer(app, "GET", "/api/things/7")
+    assert json.loads(body) == {"number": 7, "who": "overridden"}
+    app.dependency_overrides.clear()
+    status, _, _ = await answer(app, "GET", "/api/things/7")
+    assert status == 401
 
 
 def test_the_document_is_the_same() -> None:
-    assert PLAIN.openapi() == APPLICATION.openapi()
+    assert HOT.openapi() == APPLICATION.openapi()
+
+
+class Several(Schema):
+    tags: list[str] = []
+
+
+async def several(query: Annotated[Several, Query()]) -> Response: ...  # type: ignore[empty-body]  # never called
+async def a_form(name: Annotated[str, Form()] = "") -> Response: ...  # type: ignore[empty-body]  # as above
+async def a_parameter(limit: Annotated[int, Query()] = 1) -> Response: ...  # type: ignore[empty-body]  # as above
+async def a_schema(number: int) -> Thing: ...  # type: ignore[empty-body]  # as above
+def not_async(number: int) -> Response: ...  # type: ignore[empty-body]  # as above
+
+
+@pytest.mark.parametrize(
+    ("handler", "message"),
+    [
+        (several, "takes several values"),
+        (a_form, "'name' is none of them"),
+        (a_parameter, "'limit' is none of them"),
+        (a_schema, "has to return a Response"),
+        (not_async, "is not async"),
+    ],
+)
+def test_what_a_hot_operation_cannot_be_is_refused_when_it_is_declared(
+    handler: Callable[..., Awaitable[Response]], message: str
+) -> None:
+    with pytest.raises(TypeError, match=message):
+        hot(handler)
+
+
+def test_the_path_and_the_handler_name_the_same_parameters() -> None:
+    other = APIRouter()
+    other.get("/{id}")(one)
+    with pytest.raises(TypeError, match="differ in id, number"):
+        serve_hot_operations(FastAPI(), [other])
+
+
+def test_hot_operations_are_fastapi_operations_too() -> None:
+    app = FastAPI()
+    serve_hot_operations(app, ROUTERS)
+    declared = {route.path for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)}
+    assert {route.path for route in app.routes if isinstance(route, HotRoute)} <= declared
