@@ -95,5 +95,5 @@ image-check: $(VENV)/runtime  ## Build the container image and run it in product
 	@scripts/image-check
 
 clean:  ## Remove the virtual environment and caches (never the data in .daybook)
-	@rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
+	@rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* benchmarks/contenders/node/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
