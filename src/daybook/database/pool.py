@@ -19,8 +19,8 @@ _IDLE_SINCE = "daybook.idle_since"
 class LeasingPool(AsyncAdaptedQueuePool):
     """SQLAlchemy's own pool, which asks for a leased connection back before it lets a checkout wait.
 
-    It also replaces `pool_pre_ping`, which spends three round trips (BEGIN, a ping, ROLLBACK) on every checkout. That a
-    connection was closed is known without asking; so only one that was idle for longer is asked.
+    It also replaces SQLAlchemy's ping before use, which spends three round trips (BEGIN, a ping, ROLLBACK) on every
+    checkout. That a connection was closed is known without asking; so only one that was idle for longer is asked.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
