@@ -18,6 +18,7 @@ class LogNotFound(NotFound):
 
     code = "log-not-found"
     title = "Log not found"
+    detail = "None of your logs has this id."
 
 
 class PhotoNotFound(NotFound):
@@ -25,6 +26,7 @@ class PhotoNotFound(NotFound):
 
     code = "photo-not-found"
     title = "Photo not found"
+    detail = "None of your photos has this id."
 
 
 class LogIdTaken(Conflict):
@@ -32,6 +34,7 @@ class LogIdTaken(Conflict):
 
     code = "log-id-taken"
     title = "Log id already in use"
+    detail = "Another log has this id already; choose a new UUIDv7 for a new log."
 
 
 class BadPhoto(MalformedRequest):
@@ -88,3 +91,4 @@ class AnalysisNotFound(NotFound):
 
     code = "analysis-not-found"
     title = "Analysis not found"
+    detail = "None of your analyses has this id."

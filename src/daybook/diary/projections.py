@@ -1,9 +1,8 @@
 """How a diary is read: response schemas over the tables, each compiled to one statement at import."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Generic, TypeVar
 
-from pydantic import BaseModel
 from sqlalchemy import BigInteger, ColumnElement, DateTime, Text, bindparam, exists, select
 
 from daybook.accounts.models import User
@@ -13,28 +12,30 @@ from daybook.diary.models import Analysis, ExerciseLog, FoodLog
 from daybook.diary.schemas import AnalysisRead, ExerciseLogRead, FoodLogRead
 from daybook.tags.models import FoodLogTag, Tag
 
+LogRead = TypeVar("LogRead", FoodLogRead, ExerciseLogRead)
+
 USER_ID = bindparam("user_id", type_=BigInteger)
 
 
 @dataclass(frozen=True, slots=True)
-class LogProjections:
-    """The reads that every kind of log has; each takes its owner as `user_id`."""
+class LogProjections(Generic[LogRead]):
+    """The reads of one kind of log. Each takes the owner as `user_id`."""
 
-    one: Projection[Any]
-    """By `id`."""
-    today: Projection[Any]
-    """Of the day it is, `now`, where the owner lives; in the order of their ids, which is that of time."""
-    between: Projection[Any]
-    """From the day `first` to the day `last`, both optional; the latest first. Meals also by `tag_key`."""
+    by_id: Projection[LogRead]
+    """The log `id`."""
+    today: Projection[LogRead]
+    """The logs of the owner's local date at the time `now`, by their ids, which is the order of logging."""
+    between: Projection[LogRead]
+    """The logs from the day `first` to the day `last`, both optional, the latest first; meals also by `tag_key`."""
 
 
 def _log_projections(
-    schema: type[BaseModel], log: type[FoodLog | ExerciseLog], *criteria: ColumnElement[bool]
-) -> LogProjections:
+    schema: type[LogRead], log: type[FoodLog | ExerciseLog], *criteria: ColumnElement[bool]
+) -> LogProjections[LogRead]:
     now = bindparam("now", type_=DateTime(timezone=True))
     today = select(local_day(now)).where(User.id == USER_ID).scalar_subquery()
     return LogProjections(
-        one=Projection(schema, log, where=[log.user_id == USER_ID, log.id == bindparam("id")]),
+        by_id=Projection(schema, log, where=[log.user_id == USER_ID, log.id == bindparam("id")]),
         today=Projection(schema, log, where=[log.user_id == USER_ID, log.date == today], order_by=[log.id]),
         between=Projection(
             schema,
@@ -54,3 +55,4 @@ HAS_TAG = (
 FOOD = _log_projections(FoodLogRead, FoodLog, HAS_TAG)
 EXERCISE = _log_projections(ExerciseLogRead, ExerciseLog)
 ANALYSES = Projection(AnalysisRead, Analysis, where=[Analysis.user_id == USER_ID], order_by=[Analysis.id.desc()])
+"""The questions put to the model, the latest first."""

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import orjson
 from fastapi import Request, Response
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from daybook.database.projection import KeysetPage
 from daybook.web.schema import Schema
@@ -32,6 +32,8 @@ class Page(Schema, Generic[Item]):
 
 class PageQuery(Schema):
     """Which part of a list is asked for."""
+
+    model_config = ConfigDict(extra="ignore")  # of an unknown parameter nothing is lost, and links may carry some
 
     limit: Limit = 50
     cursor: Cursor | None = None

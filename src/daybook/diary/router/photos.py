@@ -1,4 +1,4 @@
-"""Photos over HTTP: how they come in, and how their owner gets them back."""
+"""Photos over HTTP: how they are sent, and how their owner gets them back."""
 
 import asyncio
 import base64
@@ -21,6 +21,7 @@ from daybook.diary.errors import (
     PhotoNotFound,
     PhotoTooLarge,
 )
+from daybook.diary.photos.protocol import ACCEPTED_FORMATS
 from daybook.diary.schemas import PhotoBase64
 from daybook.diary.service import photos
 from daybook.diary.service.analyses import PhotoPipeline
@@ -41,6 +42,8 @@ ANALYSIS_ERRORS = (
     StorageFull,
 )
 
+ACCEPTED = f"A photo: {ACCEPTED_FORMATS}."
+BINARY = {"type": "string", "format": "binary"}
 PHOTO_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -50,13 +53,13 @@ PHOTO_BODY: dict[str, Any] = {
                 "schema": {
                     "type": "object",
                     "required": ["photo"],
-                    "properties": {"photo": {"type": "string", "format": "binary"}},
+                    "properties": {"photo": BINARY | {"description": ACCEPTED}},
                 }
             },
         },
     }
 }
-"""The OpenAPI of a body that `sent_photo` reads."""
+"""The OpenAPI of the body that `Image` is read from."""
 
 
 async def _pipeline(request: Request) -> PhotoPipeline:
@@ -67,14 +70,14 @@ async def _pipeline(request: Request) -> PhotoPipeline:
 Pipeline = Annotated[PhotoPipeline, Depends(_pipeline)]
 
 
-async def _sent_photo(request: Request) -> bytes:
-    """Return the photo of a request, whichever way it was sent."""
+async def _image(request: Request) -> bytes:
+    """Return the bytes of the photo in a request, which may be a form or JSON."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == "multipart/form-data":
         async with request.form(max_files=1, max_fields=20) as form:
             photo = form.get("photo")
             if not isinstance(photo, UploadFile):
-                raise InvalidInput("The form has no file called photo.")
+                raise InvalidInput("The form has no file named photo.")
             return await photo.read()
     if media_type == "application/json":
         # Megabytes of JSON and base64 take a while: not on the event loop.
@@ -82,16 +85,17 @@ async def _sent_photo(request: Request) -> bytes:
     raise MalformedRequest("Send the photo as multipart/form-data, or as application/json in base64.")
 
 
-SentPhoto = Annotated[bytes, Depends(_sent_photo)]
+Image = Annotated[bytes, Depends(_image)]
+"""The bytes of the photo that was sent."""
 
 
 def _from_json(body: bytes) -> bytes:
     try:
-        sent = PhotoBase64.model_validate_json(body)
+        photo = PhotoBase64.model_validate_json(body)
     except ValidationError as error:
         errors = [FieldError(problem["loc"], problem["msg"]) for problem in error.errors()]
         raise InvalidInput("The body has to hold imageData, the photo in base64.", errors=errors) from None
-    encoded = sent.image_data.strip()
+    encoded = photo.image_data.strip()
     if encoded.startswith("data:"):
         encoded = encoded.partition(",")[2]
     try:
@@ -103,7 +107,14 @@ def _from_json(body: bytes) -> bytes:
 @router.get(
     "/{photo_id}",
     response_class=Response,
-    responses={**problems(PhotoNotFound), 200: {"content": {"image/jpeg": {}}}, 304: {"description": "Not changed."}},
+    responses={
+        **problems(PhotoNotFound),
+        200: {
+            "description": "The photo.",
+            "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}},
+        },
+        304: {"description": "The client's copy, which `If-None-Match` names, is up to date."},
+    },
     openapi_extra=sql_budget(1),
 )
 async def get_photo(
@@ -113,7 +124,7 @@ async def get_photo(
     pipeline: Pipeline,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """A photo as it is kept: upright, scaled down, without metadata."""
+    """Download a photo. It is upright, scaled down and without metadata, and never changes."""
     photo = await photos.get(database, pipeline.store, caller, photo_id)
     headers = {
         "ETag": photo.etag,

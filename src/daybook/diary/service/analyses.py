@@ -8,13 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from pydantic import TypeAdapter
 from uuid_utils.compat import uuid7
 
 from daybook.accounts.caller import Caller
 from daybook.database.engine import Database
-from daybook.database.executor import Executor
-from daybook.database.projection import KeysetPage, decode_cursor
 from daybook.diary import queries
 from daybook.diary.analyzers.analyzer import ExerciseFindings, FoodFindings, ModelAnswer, PhotoAnalyzer
 from daybook.diary.enums import AnalysisKind, AnalysisStatus
@@ -22,14 +19,12 @@ from daybook.diary.errors import AnalysisBudgetUsedUp
 from daybook.diary.photos.preparer import PhotoPreparer
 from daybook.diary.photos.protocol import PreparedPhoto
 from daybook.diary.photos.store import PhotoStore
-from daybook.diary.projections import ANALYSES
 from daybook.diary.schemas import ExerciseAnalysis, FoodAnalysis
 from daybook.diary.service import photos
 from daybook.errors import DaybookError, Unauthenticated
 
 logger = logging.getLogger(__name__)
 
-ID_KEY = TypeAdapter(tuple[UUID])
 CANCELLED = "cancelled"
 
 
@@ -93,12 +88,6 @@ async def exercise(
     )
 
 
-async def past(reader: Executor, caller: Caller, *, limit: int, cursor: str | None) -> KeysetPage:
-    """Return what the caller asked the model, the latest first."""
-    after = decode_cursor(cursor, ID_KEY) if cursor else None
-    return await ANALYSES.page(reader, limit=limit, after=after, user_id=caller.user_id)
-
-
 async def _ask(
     database: Database, pipeline: PhotoPipeline, caller: Caller, kind: AnalysisKind, *, image: bytes, now: dt.datetime
 ) -> Answer:
@@ -110,7 +99,7 @@ async def _ask(
             queries.known_answer(caller.user_id, now, photo.sha256, kind, model=model, prompt_version=version)
         )
     if known is None:
-        raise Unauthenticated("The account of this token no longer exists.")
+        raise Unauthenticated("The account of this token has been deleted.")
     today, analysis_id, photo_id, result = known
     if analysis_id is not None and photo_id is not None:
         return Answer(analysis_id, photo_id, model, result or {}, today)

@@ -25,14 +25,14 @@ async def create(
     """
     columns = dict(new) | {"id": new.id or uuid7()}
     log_id = await logs.insert(executor, queries.INSERT_EXERCISE_LOG, caller, columns, now)
-    return log_id or await logs.repeated(executor, EXERCISE, caller, new)
+    return log_id or await logs.get_same(executor, EXERCISE, caller, new)
 
 
 async def update(session: AsyncSession, caller: Caller, log_id: UUID, changes: ExerciseLogUpdate) -> ExerciseLog:
     """Return the updated log; LogNotFound."""
     log = await session.scalar(queries.exercise_log_for_update(caller.user_id, log_id))
     if log is None:
-        raise LogNotFound("None of your logs has this id.")
+        raise LogNotFound
     for column, value in changes.model_dump().items():
         setattr(log, column, value)
     await session.flush()

@@ -42,14 +42,14 @@ async def create(executor: Executor, caller: Caller, new: FoodLogCreate, now: dt
         statement = queries.INSERT_TAGGED_FOOD_LOG
         columns |= tags.tag_parameters(new.tags)
     log_id = await logs.insert(executor, statement, caller, columns, now)
-    return log_id or await logs.repeated(executor, FOOD, caller, new)
+    return log_id or await logs.get_same(executor, FOOD, caller, new)
 
 
 async def update(session: AsyncSession, caller: Caller, log_id: UUID, changes: FoodLogUpdate) -> FoodLog:
     """Return the updated meal; LogNotFound, or NotFound for a recipe that is not the caller's."""
     log = await session.scalar(queries.food_log_for_update(caller.user_id, log_id))
     if log is None:
-        raise LogNotFound("None of your logs has this id.")
+        raise LogNotFound
     if changes.tags is not MISSING:
         await _set_tags(session, caller, log, changes.tags)
     if changes.ingredients is not MISSING:

@@ -61,7 +61,7 @@ async def get(database: Database, store: PhotoStore, caller: Caller, photo_id: U
     photo = await database.run(queries.photo_file(caller.user_id, photo_id))
     data = await store.get(photo.storage_key) if photo else None
     if photo is None or data is None:
-        raise PhotoNotFound("None of your photos has this id.")
+        raise PhotoNotFound
     return StoredPhoto(data, photo.media_type, f'"{photo.sha256.hex()}"')
 
 
