@@ -16,7 +16,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from daybook.accounts.models import User
 from daybook.database.executor import Executor
 from daybook.database.projection import Projection
-from daybook.errors import InvalidInput
 from daybook.library.models import Content
 from daybook.library.projections import CONTENTS, FOUND
 from daybook.library.schemas import ContentRead
@@ -30,6 +29,7 @@ from daybook.library.search import (
 from daybook.tags.models import ContentTag, Tag
 from daybook.tags.names import tag_key
 from tests.fixtures.executors import executor_on, leasing_engine
+from tests.fixtures.server import Person
 
 
 def patterns(q: str) -> list[str]:
@@ -72,10 +72,16 @@ def test_queries(q: str, found: list[str]) -> None:
     assert patterns(q) == found
 
 
-def test_a_query_has_limits() -> None:
+def test_a_search_has_a_limit_of_words() -> None:
     assert len(patterns(" ".join(f"word{number}" for number in range(20)))) == MAX_WORDS
-    with pytest.raises(InvalidInput):
-        parse(7, "김" * 201)
+
+
+async def test_a_search_is_as_long_as_its_normal_form(mina: Person) -> None:
+    # U+0958 is two characters in NFC.
+    for q in ("김" * 201, "\u0958" * 101):
+        refused = await mina.client.get("/api/contents", params={"q": q})
+        assert (refused.status_code, refused.json()["errors"][0]["loc"]) == (422, ["query", "q"])
+    assert (await mina.client.get("/api/contents", params={"q": "\u0958" * 100})).status_code == 200
 
 
 def test_terms_are_of_their_owner_and_each_there_once() -> None:

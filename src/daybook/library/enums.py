@@ -1,17 +1,17 @@
-"""The closed sets of words that a library uses, in the database and on the wire alike."""
+"""The enumerations of the library, the same in the database and on the wire."""
 
 from enum import StrEnum
 
 
 class ContentType(StrEnum):
-    """What a saved content is: something to watch, or something to read."""
+    """What a saved link leads to: something to watch, or something to read."""
 
     VIDEO = "video"
     POST = "post"
 
 
 class ImportStatus(StrEnum):
-    """How far an import has come."""
+    """The state of an import."""
 
     WAITING = "waiting"
     RUNNING = "running"

@@ -1,60 +1,63 @@
-"""What can go wrong in a library, each failure with its own code."""
+"""The errors of the library."""
 
 from daybook.errors import Conflict, InvalidInput, NotFound, UpstreamFailed, UpstreamTimeout
 
 
 class ContentNotFound(NotFound):
-    """None of the caller's contents has this id or address."""
+    """None of the caller's links has this id or address."""
 
     code = "content-not-found"
-    title = "You have no such content"
+    title = "Link not found"
+    detail = "None of your links has this id."
 
 
 class URLTaken(Conflict):
-    """Another content of the caller's has this address already."""
+    """Another of the caller's links leads to this page already."""
 
     code = "url-taken"
-    title = "Another of your contents has this address"
+    title = "Address already saved"
+    detail = "Another of your links has this address."
 
 
 class ImportNotFound(NotFound):
     """None of the caller's imports has this id."""
 
     code = "import-not-found"
-    title = "You have no such import"
+    title = "Import not found"
+    detail = "None of your imports has this id."
 
 
 class ImportUnreadable(InvalidInput):
-    """The file is not in a format that can be imported, or is broken in a way that nothing of it can be read."""
+    """The file is in none of the formats that can be imported, or so damaged that nothing of it can be read."""
 
     code = "import-unreadable"
-    title = "This file cannot be imported"
+    title = "File cannot be imported"
 
 
 class PageRefused(InvalidInput):
-    """The address is not one that Daybook asks: http and https on public addresses only, whatever a name or a
-    redirect leads to."""
+    """The address is not one that Daybook fetches: only http and https on public addresses are, whatever a host name
+    resolves to or a redirect leads to."""
 
     code = "page-refused"
-    title = "This address is not fetched"
+    title = "Address not fetched"
 
 
 class PageUnreadable(InvalidInput):
-    """What the address holds is not an HTML page, or more of it than is read."""
+    """The address holds no HTML page, or one that cannot be decompressed."""
 
     code = "page-unreadable"
-    title = "There is no page to read at this address"
+    title = "No readable page at this address"
 
 
 class PageUnreachable(UpstreamFailed):
-    """The page's server could not be reached, or answered with an error of its own."""
+    """The page's server cannot be reached, or answered with an error of its own."""
 
     code = "page-unreachable"
-    title = "The page could not be fetched"
+    title = "Page could not be fetched"
 
 
 class PageTimeout(UpstreamTimeout):
     """The page's server did not answer in time."""
 
     code = "page-timeout"
-    title = "The page took too long"
+    title = "Page took too long"

@@ -1,4 +1,4 @@
-"""The tables of a library: what a person saved to read or watch, and what they brought along from elsewhere."""
+"""The tables of the library: saved links and imports."""
 
 import datetime as dt
 from uuid import UUID
@@ -24,21 +24,21 @@ class Content(Timestamped, Base):
     url: Mapped[str]
     """As it was sent."""
     url_key: Mapped[str]
-    """As it is compared (`library.urls.normalised`): one page has one content, however its address is written."""
+    """Normalized (`library.urls.normalised`), for comparison: a page is saved once, however its address is written."""
     content_type: Mapped[ContentType] = mapped_column(enum_column(ContentType, "content_type"))
     title: Mapped[str]
     description: Mapped[str | None]
     note: Mapped[str | None]
-    """The owner's own words about it; never published."""
+    """The owner's own words; never published."""
     thumbnail: Mapped[str | None]
     favicon: Mapped[str | None]
     bookmark: Mapped[bool] = mapped_column(server_default=text("false"))
     saved_on: Mapped[dt.date]
-    """The owner's local day."""
+    """The owner's local date."""
     search_text: Mapped[str]
-    """What searching looks through (`library.search.search_text`)."""
+    """The text that is searched (`library.search.search_text`)."""
     search_terms: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
-    """What its index holds (`library.search.index_terms`)."""
+    """The terms of its index (`library.search.index_terms`)."""
 
     video_metadata: Mapped["VideoMetadata | None"] = relationship(
         lazy="raise_on_sql", cascade="all, delete-orphan", passive_deletes=True
@@ -90,10 +90,10 @@ class PostMetadata(Base):
 
 
 class Import(Base):
-    """One file of links that a person brought along, and how far it has been read.
+    """One uploaded file of links, and the progress of its import.
 
-    It is the job as well: whoever holds the lease works on it, and a process that died loses it to another. That other
-    may be on another machine, and so the file is in the database until it has been read (`ImportChunk`).
+    It is also the job: the worker that holds the lease works on it, and a process that dies loses it to another one.
+    That may be on another machine, and so the file is in the database until it has been read (`ImportChunk`).
     """
 
     __tablename__ = "imports"
@@ -105,20 +105,20 @@ class Import(Base):
     size: Mapped[int] = mapped_column(BigInteger)
     """Bytes."""
     tag: Mapped[str | None]
-    """A tag that everything in it gets."""
+    """The tag that every link of the file gets."""
     status: Mapped[ImportStatus] = mapped_column(enum_column(ImportStatus, "status"))
     read: Mapped[int] = mapped_column(server_default=text("0"))
-    """How many entries of the file have been dealt with: those that follow are next."""
+    """How many entries have been processed; the next one follows these."""
     created: Mapped[int] = mapped_column(server_default=text("0"))
     existing: Mapped[int] = mapped_column(server_default=text("0"))
     """How many were in the library already."""
     unreadable: Mapped[int] = mapped_column(server_default=text("0"))
     problems: Mapped[list[str]] = mapped_column(ARRAY(TEXT), server_default=text("'{}'"))
-    """What was wrong with the first of them."""
+    """What is wrong with the first of the unreadable entries."""
     error: Mapped[str | None]
     """Why it failed as a whole."""
     attempt: Mapped[int] = mapped_column(server_default=text("0"))
-    """Counts those who worked on it; what an earlier one still writes is refused."""
+    """The number of workers so far. Writes of an earlier one are refused."""
     leased_until: Mapped[dt.datetime | None]
     created_at: Mapped[CreatedAt]
     finished_at: Mapped[dt.datetime | None]
@@ -130,7 +130,7 @@ class Import(Base):
 
 
 class ImportChunk(Base):
-    """A part of a file that is waiting to be imported."""
+    """A piece of a file that is to be imported."""
 
     __tablename__ = "import_chunks"
 

@@ -1,4 +1,4 @@
-"""How a library is read."""
+"""How the library is read: each list and item with its response schema, its criteria and its order."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ CONTENT = Projection(ContentRead, Content, where=[Content.user_id == USER_ID, Co
 CONTENT_AT = Projection(
     ContentRead, Content, where=[Content.user_id == USER_ID, Content.url_key == bindparam("url_key")]
 )
-NARROWED: list[ColumnElement[bool]] = [
+FILTERS: list[ColumnElement[bool]] = [
     Content.content_type == bindparam("content_type"),
     Content.bookmark == bindparam("bookmark"),
     Content.saved_on >= bindparam("first"),
@@ -27,13 +27,13 @@ NARROWED: list[ColumnElement[bool]] = [
     .where(Tag.user_id == Content.user_id, Tag.tag_key == bindparam("tag_key", type_=Text)),
 ]
 CONTENTS = Projection(
-    ContentRead, Content, where=[Content.user_id == USER_ID], optional=[*NARROWED, *SCANNED], order_by=NEWEST
+    ContentRead, Content, where=[Content.user_id == USER_ID], optional=[*FILTERS, *SCANNED], order_by=NEWEST
 )
-"""Of `user_id`, the newest first; each of the other criteria holds when its parameters are given."""
-FOUND = Projection(ContentRead, Content, where=[OWNED], optional=[*NARROWED, *INDEXED, *SCANNED], order_by=NEWEST)
-"""The same, where the words that are looked for are few people's and the index on them leads to the contents."""
+"""The links of `user_id`, the newest first. The other criteria apply when their parameters are given."""
+FOUND = Projection(ContentRead, Content, where=[OWNED], optional=[*FILTERS, *INDEXED, *SCANNED], order_by=NEWEST)
+"""The same list for words that few links contain: PostgreSQL starts from the index on words."""
 BOOKMARKED: ColumnElement[bool] = Content.bookmark.expression
-"""Written as in the index of bookmarks, which a comparison with a parameter would not find."""
+"""Written as in the partial index of bookmarks, which a comparison with a parameter would not match."""
 BOOKMARKS = Projection(ContentRead, Content, where=[Content.user_id == USER_ID, BOOKMARKED], order_by=NEWEST)
 CONTENTS_OF_TAG = Projection(
     ContentRead,

@@ -1,4 +1,4 @@
-"""The statements of a library. Each takes the owner as a required argument."""
+"""The statements of saved links. Each takes the owner as a required argument."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -38,7 +38,7 @@ OWNER = bindparam("user_id", type_=BigInteger)
 
 
 def _given_columns(mapped: type[Base], *computed: str) -> list[KeyedColumnElement[Any]]:
-    """The columns of a table whose values come with a link; the others are `computed` by the database."""
+    """The columns of a table whose values come with a link: all but those that are `computed` here."""
     return [stored for stored in mapped.__table__.c if stored.name not in computed]
 
 
@@ -49,9 +49,9 @@ POST_COLUMNS = _given_columns(PostMetadata, "content_id")
 
 
 def _given() -> CTE:
-    """The links to save, as rows: the parameter `contents` is a JSON array, so that any number is one parameter.
+    """The links to save as rows, from the parameter `contents`: one JSON array for any number of links.
 
-    A row has the columns of a content and of its metadata, all but what the database makes, and `tag_keys`.
+    A row has the given columns of the three tables, and `tag_keys`.
     """
     columns = [column(stored.name, stored.type) for stored in (*CONTENT_COLUMNS, *VIDEO_COLUMNS, *POST_COLUMNS)]
     given = func.jsonb_to_recordset(bindparam("contents", type_=JSONB)).table_valued(
@@ -60,21 +60,20 @@ def _given() -> CTE:
     return select(given.render_derived(with_types=True)).cte("given")
 
 
-def _insert_metadata(mapped: type[Base], columns: list[KeyedColumnElement[Any]], given: CTE, made: CTE) -> Insert:
-    """Store the metadata of those of the contents `made` that are `given` any."""
+def _insert_metadata(mapped: type[Base], columns: list[KeyedColumnElement[Any]], given: CTE, inserted: CTE) -> Insert:
+    """Insert the metadata of those of the links `inserted` that have any."""
     values = [given.c[stored.name] for stored in columns]
-    rows = select(made.c.id, *values).join_from(made, given, given.c.url_key == made.c.url_key)
+    rows = select(inserted.c.id, *values).join_from(inserted, given, given.c.url_key == inserted.c.url_key)
     return insert(mapped).from_select(
         ["content_id", *(value.name for value in values)], rows.where(or_(*(value.is_not(None) for value in values)))
     )
 
 
 def _insert_contents() -> Select[int, str]:
-    """Save contents with their metadata and tags; rows of id and url_key of those that were not there before.
+    """Insert links with their metadata and tags; rows of the id and url_key of those that are new.
 
-    Their url_keys are to be distinct; their tags are made as `ensured_tags` has it. They go in sorted, so that of two
-    transactions that save the same pages neither waits for one that waits for it. Selecting from the owner's row makes
-    the default day the owner's local one.
+    The url_keys must be distinct. The rows are inserted sorted, so that two transactions that save the same pages
+    cannot deadlock. Selecting from the owner's own row makes the default date the owner's local date.
     """
     given, tags = _given(), ensured_tags()
     now = bindparam("now", type_=DateTime(timezone=True))
@@ -84,40 +83,40 @@ def _insert_contents() -> Select[int, str]:
         "created_at": func.coalesce(given.c.created_at, func.now()),
     }
     rows = select(*values.values()).join_from(User, given, User.id == OWNER).order_by(given.c.url_key)
-    made = (
+    inserted = (
         pg_insert(Content)
         .from_select(list(values), rows)
         .on_conflict_do_nothing(index_elements=[Content.user_id, Content.url_key])
         .returning(Content.id, Content.url_key)
-        .cte("made")
+        .cte("inserted")
     )
-    video = _insert_metadata(VideoMetadata, VIDEO_COLUMNS, given, made)
-    post = _insert_metadata(PostMetadata, POST_COLUMNS, given, made)
+    video = _insert_metadata(VideoMetadata, VIDEO_COLUMNS, given, inserted)
+    post = _insert_metadata(PostMetadata, POST_COLUMNS, given, inserted)
     # Unnested first, for `= ANY (tag_keys)` would look at every tag for every content.
     named = (
-        select(made.c.id, func.unnest(given.c.tag_keys).label("tag_key"))
-        .join_from(made, given, given.c.url_key == made.c.url_key)
+        select(inserted.c.id, func.unnest(given.c.tag_keys).label("tag_key"))
+        .join_from(inserted, given, given.c.url_key == inserted.c.url_key)
         .subquery("named")
     )
     tagged = insert(ContentTag).from_select(
         ["content_id", "tag_id", "user_id"],
         select(named.c.id, tags.c.id, OWNER).join_from(named, tags, tags.c.tag_key == named.c.tag_key),
     )
-    return select(made.c.id, made.c.url_key).add_cte(video.cte("video"), post.cte("post"), tagged.cte("tagged"))
+    return select(inserted.c.id, inserted.c.url_key).add_cte(video.cte("video"), post.cte("post"), tagged.cte("tagged"))
 
 
 INSERT_CONTENTS = _insert_contents()
 
 
 def contents_by_url(user_id: int, url_keys: Sequence[str]) -> Select[int, str]:
-    """The ids of those of the pages that are in the library."""
+    """The id and url_key of those of the pages that are in the library."""
     return select(Content.id, Content.url_key).where(
         Content.user_id == user_id, Content.url_key == func.any(literal(list(url_keys), ARRAY(Text)))
     )
 
 
 def content_for_update(user_id: int, content_id: int) -> Select[Content]:
-    """One content with all that can be changed of it and is shown of it, locked."""
+    """One link with all that can be changed and is shown of it, locked."""
     return (
         select(Content)
         .where(Content.user_id == user_id, Content.id == content_id)
@@ -132,7 +131,7 @@ def content_for_update(user_id: int, content_id: int) -> Select[Content]:
 
 
 def set_bookmark(user_id: int, content_id: int, *, bookmark: bool) -> ReturningUpdate[int]:
-    """Set or clear a bookmark; the content's id, or no row. What is so already is left as it is."""
+    """Set or remove a bookmark; the link's id, or no row."""
     return (
         update(Content)
         .where(Content.user_id == user_id, Content.id == content_id)
@@ -142,5 +141,5 @@ def set_bookmark(user_id: int, content_id: int, *, bookmark: bool) -> ReturningU
 
 
 def delete_content(user_id: int, content_id: int) -> ReturningDelete[int]:
-    """Delete a content with what belongs to it; its id, or no row."""
+    """Delete a link and what belongs to it; its id, or no row."""
     return delete(Content).where(Content.user_id == user_id, Content.id == content_id).returning(Content.id)

@@ -1,9 +1,9 @@
-"""Searching a library: what is stored with each content for it, and what becomes of a query.
+"""Searching the library: what is stored with each link to be searched, and how a query is matched.
 
-Both go through the same folding, so that searching asks: does the text hold this word? A word of a-z and digits is
-found by its beginning (`ai` is not to find every e-mail), any other wherever it stands, since Korean writes compounds
-and particles without a space. LIKE decides; which contents it is asked of, a GIN index on short pieces of words says,
-or, for words that it cannot tell apart or that are all over the place, the order of the list itself.
+Both are folded in the same way, so that a search asks: does the text contain this word? A word of a-z and digits is
+matched by its beginning (`ai` is not to find every e-mail), any other anywhere, because Korean writes compounds and
+particles without spaces. LIKE decides. Which links it is asked of is up to a GIN index on short pieces of words, or to
+the order of the list, for words that the index cannot tell apart or that are everywhere.
 docs/decisions/0005-search.md has the figures.
 """
 
@@ -34,45 +34,44 @@ from sqlalchemy.types import TypeEngine
 
 from daybook.database.compiled import CompiledStatement
 from daybook.database.executor import Executor
-from daybook.errors import FieldError, InvalidInput
 from daybook.library.models import Content
 from daybook.tags.models import ContentTag, Tag
 from daybook.tags.names import tag_key
 
 MAX_LENGTH = 200
-"""Characters of a query."""
+"""Characters of a search."""
 MAX_WORDS = 10
-"""Words of a query; further ones are not looked for."""
+"""Words of a search; further ones are ignored."""
 MANY = 500
-"""From so many hits on, it is faster to walk through the newest contents until a page is full."""
+"""From so many hits on, it is faster to read the newest links until a page is full."""
 
 _ASCII_WORD = re.compile(" ?([0-9a-z]+)")
 _RUN = re.compile(r"[0-9a-z]+|[^\W_0-9a-z]+")
 _PREFIXES = (2, 4)
-"""How many letters of an a-z word its terms hold."""
+"""The lengths of the terms of an a-z word."""
 _AROUND_WORDS = "\"'`“”‘’«»()[]{}<>「」『』《》〈〉【】,.;:!?·…、。~-–—_|/&*"
 
 
 def search_text(title: str, description: str | None, note: str | None) -> str:
-    """Return what LIKE looks through: the fields, folded, one a line."""
+    """Return the text that is searched: the fields, folded, one per line."""
     return "\n".join(_split_words(" ".join(tag_key(field).split())) for field in (title, description, note) if field)
 
 
 def index_terms(user_id: int, text: str) -> list[str]:
-    """Return the index terms of a `search_text` of this person's, each once.
+    """Return the distinct index terms of a `search_text` of this user.
 
-    The owner is part of every term, so that the index answers for one person without reading the others' rows.
+    The user is part of every term, so that the index answers for one user without reading the rows of others.
     """
     return [f"{user_id}:{term}" for term in dict.fromkeys(_terms(text))]
 
 
 def _split_words(folded: str) -> str:
-    """Put a space before each a-z word, also where punctuation or Hangul precedes: LIKE finds beginnings by it."""
+    """Put a space before each a-z word, also after punctuation or Hangul: LIKE finds beginnings of words by it."""
     return _ASCII_WORD.sub(r" \1", folded)
 
 
 def _terms(text: str) -> Iterator[str]:
-    """Beginnings of a-z words, every two neighbours of others: a text has those of whatever is found in it."""
+    """Yield beginnings of a-z words and pairs of neighbors in others: a text has the terms of each word found in it."""
     for run in _RUN.findall(text):
         if run.isascii():
             yield from (run[:length] for length in _PREFIXES if len(run) >= length)
@@ -82,23 +81,23 @@ def _terms(text: str) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word that is looked for, in the text or in the name of a tag."""
+    """A word to find in the text or in the name of a tag."""
 
     pattern: str
     """For LIKE."""
     terms: list[str]
-    """For the index; none when it is a single syllable or letter."""
+    """For the index; empty for a single syllable or letter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What somebody looks for: contents of theirs that have all of these words, each anywhere."""
+    """A search for the links of a user that have all of these words, each anywhere."""
 
     user_id: int
     words: list[Word]
 
     def parameters(self, *, by_index: bool) -> dict[str, Any]:
-        """Return the parameters of SCANNED; of INDEXED for the words with terms if they are to be found `by_index`."""
+        """Return the parameters of SCANNED, or `by_index` those of INDEXED for the words that have terms."""
         indexed = [word for word in self.words if by_index and word.terms]
         scanned = [word for word in self.words if word not in indexed]
         parameters: dict[str, Any] = {}
@@ -110,16 +109,11 @@ class Query:
 
 
 def parse(user_id: int, q: str) -> Query | None:
-    """Return what `q` looks for, None if it holds no word; InvalidInput when it is too long.
+    """Return the search for the words of `q`, None if it has none.
 
-    Quotes and operators mean nothing. A Korean particle at the end of a word is left away: what has 김치찌개를 has
-    김치찌개.
+    Quotes and operators have no meaning. A Korean particle at the end of a word is dropped: a text that has 김치찌개를
+    has 김치찌개.
     """
-    if len(q) > MAX_LENGTH:
-        raise InvalidInput(
-            f"A search has at most {MAX_LENGTH} characters.",
-            errors=[FieldError(("q",), f"at most {MAX_LENGTH} characters")],
-        )
     stripped = (word.strip(_AROUND_WORDS).lstrip("#") for word in tag_key(q).split())
     words = dict.fromkeys(_split_words(_without_particle(word)) for word in stripped if word)
     if not words:
@@ -135,11 +129,11 @@ _AFTER_CONSONANT = ("으로", "을", "은", "과")
 _AFTER_VOWEL = ("를", "는", "와")
 _AFTER_EITHER = ("에게서", "에서", "에게", "한테", "께서", "까지", "부터", "처럼", "보다", "마다", "하고", "에", "의")
 _PARTICLES = _AFTER_EITHER + _AFTER_CONSONANT + _AFTER_VOWEL
-"""Those that words seldom end with by themselves. 이, 가, 도, 만 and 로 do (고양이, 만화가, 제주도): they stay."""
+"""Particles that words seldom end with by themselves, unlike 이, 가, 도, 만 and 로 (고양이, 만화가, 제주도)."""
 
 
 def _without_particle(word: str) -> str:
-    """Return the word without its particles (부산에서는: 부산), as long as two syllables are left."""
+    """Return the word without its particles (부산에서는: 부산), if at least two syllables are left."""
     for particle in _PARTICLES:
         stem = word.removesuffix(particle)
         if stem != word and len(stem) >= 2 and _takes(stem[-1], particle):
@@ -148,7 +142,7 @@ def _without_particle(word: str) -> str:
 
 
 def _takes(last: str, particle: str) -> bool:
-    """Return whether the particle has the form that follows this character; after anything but Hangul, any may."""
+    """Return whether the particle has the form that follows this character; anything but Hangul takes either form."""
     if not "가" <= last <= "힣":
         return True
     # Syllables are numbered by initial, vowel and one of 28 finals, the first of which is none (Unicode, 3.12).
@@ -161,7 +155,7 @@ def _name(kind: str, number: int, parameter: str) -> str:
 
 
 def _has_word(kind: str, number: int, *, tagged_at_most: int | None = None) -> ColumnElement[bool]:
-    """The text, or the name of a tag, has a word: an optional criterion with parameters of its own."""
+    """The text or the name of a tag has a word: an optional criterion with its own parameters."""
 
     def parameter(name: str, type_: TypeEngine[Any]) -> BindParameter[Any]:
         return bindparam(_name(kind, number, name), type_=type_)
@@ -177,7 +171,7 @@ def _has_word(kind: str, number: int, *, tagged_at_most: int | None = None) -> C
     )
     has_word = or_(Content.id.in_(select(tagged.c.content_id)), Content.search_text.like(pattern))
     if kind == "scanned":
-        # As a CASE it is expected of every other row, so that PostgreSQL begins with the newest until it has enough.
+        # PostgreSQL expects a CASE to hold for every other row, and so reads the newest links until it has enough.
         return case((has_word, true()), else_=false())
     has_terms = Content.search_terms.contains(parameter("terms", Content.search_terms.type))
     tagged_ids = func.array(select(tagged.c.content_id).scalar_subquery(), type_=ARRAY(BigInteger))
@@ -185,18 +179,18 @@ def _has_word(kind: str, number: int, *, tagged_at_most: int | None = None) -> C
 
 
 INDEXED = [_has_word("indexed", number) for number in range(MAX_WORDS)]
-"""Optional criteria of a projection whose owner is OWNED: found by the index on terms."""
+"""Optional criteria of a projection whose owner criterion is OWNED: the index on terms leads to the links."""
 SCANNED = [_has_word("scanned", number) for number in range(MAX_WORDS)]
-"""Optional criteria of any projection of contents: found by looking at each of the owner's."""
-# Not a bare column: PostgreSQL, which takes everybody for average, would walk through all that a busy person has.
+"""Optional criteria of any projection of links: each of the owner's links is read."""
+# Not a bare column: PostgreSQL takes every user for an average one, and would read all links of a user with many.
 OWNED: ColumnElement[bool] = Content.user_id + literal_column("0") == bindparam("user_id", type_=BigInteger)
-"""The contents of `user_id`, to be found by the index on terms rather than by their owner."""
+"""The links of `user_id`, to be found by the index on terms rather than by their owner."""
 
 
 async def by_index(runner: Executor, query: Query) -> bool:
-    """Return whether the index is the faster way to what is looked for: when it has terms, and not MANY hits.
+    """Return whether the index is the faster way: when some word has terms, and there are fewer than MANY hits.
 
-    One statement. What many contents have is met soon by walking through the newest.
+    It takes one statement. Words that many links have are soon met among the newest.
     """
     indexed = sum(bool(word.terms) for word in query.words)
     if not indexed:
@@ -208,9 +202,9 @@ async def by_index(runner: Executor, query: Query) -> bool:
 
 @cache
 def _count(indexed: int, scanned: int) -> CompiledStatement:
-    """Count the hits of so many words, up to MANY, which the contents of one tag may be enough for."""
+    """Count the hits for so many words, up to MANY, which the links of one tag may be enough for."""
     words = [_has_word("indexed", number, tagged_at_most=MANY) for number in range(indexed)]
-    one: ColumnElement[int] = literal_column("1")
-    hits = select(one).select_from(Content).where(OWNED, *words, *SCANNED[:scanned]).limit(MANY).subquery()
+    row: ColumnElement[int] = literal_column("1")
+    hits = select(row).select_from(Content).where(OWNED, *words, *SCANNED[:scanned]).limit(MANY).subquery()
     name = f"the count of hits of {indexed} + {scanned} words"
     return CompiledStatement(name, select(func.count()).select_from(hits))

@@ -180,8 +180,7 @@ async def test_an_import_that_is_forgotten_stops(database: Database, caller: Cal
     async with importer(database):
         async with saving_elsewhere(database, caller, f"https://example.com/{2 * BATCH}"):
             await reached(database, import_id, read=2 * BATCH)
-            async with database.write.begin() as session:
-                await service.cancel(session, caller, import_id)
+            await service.cancel(database, caller, import_id)
         other = await receive(database, caller, links(1))
         await asyncio.sleep(0)
     async with importer(database):
@@ -210,11 +209,11 @@ async def test_a_file_that_kills_its_workers_is_given_up(database: Database, cal
         await expire_lease(database)
     async with importer(database):
         failed = await reached(database, import_id, status=ImportStatus.FAILED)
-    assert "10 times" in (failed.error or "")
+    assert "10 attempts" in (failed.error or "")
 
 
 async def test_one_person_has_only_so_many_files_waiting(database: Database, caller: Caller) -> None:
-    for _ in range(service.MOST_OPEN):
+    for _ in range(service.MAX_OPEN):
         await receive(database, caller, links(1))
     with pytest.raises(RateLimited):
         await receive(database, caller, links(1))

@@ -1,7 +1,7 @@
-"""Imports as jobs: whoever claims one works on it alone, and whoever loses it writes nothing more.
+"""Imports as jobs: a worker claims one and works on it alone; a worker that has lost its claim writes nothing more.
 
-How far an import has come moves in the transaction that saves the entries, so that an entry is counted exactly once,
-wherever a worker dies. What makes that hold when two believe the job is theirs is the number of the attempt.
+The progress of an import is stored in the transaction that saves the entries, so that each entry is counted exactly
+once, wherever a worker dies. The number of the attempt tells two workers apart that both hold the job for theirs.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ from daybook.library.new_content import NewContent
 from daybook.library.service.save_links import save_all
 
 LEASE = dt.timedelta(seconds=30)
-"""How long a worker that shows no progress keeps its import: it is dead, or as good as that."""
+"""How long a worker without progress keeps its claim; after that it counts as dead."""
 
 
 class ImportLost(Exception):
-    """The import is not this worker's any more: another one has it, it was forgotten, or it stands elsewhere."""
+    """The import is no longer this worker's: another one has it, it was deleted, or its progress is not what it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class ImportJob:
     format: BookmarkFormat
     tag: str | None
     read: int
-    """Entries that have been dealt with."""
+    """How many entries have been processed."""
     attempt: int
 
     @property
@@ -50,15 +50,15 @@ class Batch:
 
     contents: list[NewContent] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    """Of each entry that cannot be saved, why not."""
+    """The reason for each entry that cannot be saved."""
 
     def __len__(self) -> int:
-        """Return how many entries these are."""
+        """Return the number of entries."""
         return len(self.contents) + len(self.problems)
 
 
 async def claim(database: Database) -> ImportJob | None:
-    """Return the oldest import that waits, or whose worker is gone; None when there is none."""
+    """Claim and return the oldest import that is waiting or whose worker is dead; None when there is none."""
     found = await database.run(queries.claim_import(LEASE))
     if found is None:
         return None
@@ -66,7 +66,7 @@ async def claim(database: Database) -> ImportJob | None:
 
 
 async def load(database: Database, job: ImportJob, file: BinaryIO) -> None:
-    """Write the import's file into `file`, and stand at its beginning."""
+    """Write the import's file into `file`, and rewind it."""
     file.seek(0)
     position = 0
     while chunk := await database.run(queries.import_chunk(job.user_id, job.id, position)):
@@ -76,22 +76,22 @@ async def load(database: Database, job: ImportJob, file: BinaryIO) -> None:
 
 
 async def save(database: Database, job: ImportJob, batch: Batch, now: dt.datetime) -> ImportJob:
-    """Save the entries that come next, and return the job as it stands behind them; its lease begins anew.
+    """Save the next entries, renew the lease, and return the job with its progress.
 
-    An empty batch does only that. Raises ImportLost, and then nothing is saved.
+    An empty batch only renews the lease. Raises ImportLost; nothing is saved then.
     """
     async with database.write.begin() as session:
-        made = 0
+        created = 0
         if batch.contents:
             saved = await save_all(session, job.caller, batch.contents, now, tag_existing=True)
-            made = sum(one.created for one in saved)
+            created = sum(link.created for link in saved)
         counts = {
             "read": len(batch),
-            "created": made,
-            "existing": len(batch.contents) - made,
+            "created": created,
+            "existing": len(batch.contents) - created,
             "unreadable": len(batch.problems),
         }
-        problems = batch.problems[: queries.MOST_PROBLEMS]
+        problems = batch.problems[: queries.MAX_PROBLEMS]
         advanced = await session.scalar(
             queries.advance_import(
                 job.user_id, job.id, job.attempt, read=job.read, counts=counts, problems=problems, lease=LEASE
@@ -103,12 +103,12 @@ async def save(database: Database, job: ImportJob, batch: Batch, now: dt.datetim
 
 
 async def finish(database: Database, job: ImportJob, error: str | None = None) -> None:
-    """Say that an import is done, or why it failed, and let its file go; ImportLost."""
+    """Mark an import as done, or as failed with an error, and delete its file; ImportLost."""
     status = ImportStatus.DONE if error is None else ImportStatus.FAILED
     if await database.run(queries.finish_import(job.user_id, job.id, job.attempt, status, error)) is None:
         raise ImportLost
 
 
 async def release(database: Database, job: ImportJob) -> None:
-    """Let somebody else go on with an import, if it is still this worker's."""
+    """Give an import back for another worker to continue, if it is still this worker's."""
     await database.run(queries.release_import(job.user_id, job.id, job.attempt))

@@ -1,6 +1,6 @@
-"""The statements of imports. Each takes the owner: the caller, or for a worker whoever owns what it has claimed.
+"""The statements of imports. Each takes the owner: the caller, or for a worker the owner of the import it has claimed.
 
-Leases run by the database's clock, which is the same for every process that looks at them.
+Leases follow the database's clock, which is the same for every process.
 """
 
 import datetime as dt
@@ -26,44 +26,44 @@ from daybook.library.enums import ImportStatus
 from daybook.library.models import Import, ImportChunk
 from daybook.library.schemas import ImportRead
 
-MOST_PROBLEMS = 20
-"""How many of the unreadable entries say what was wrong with them."""
+MAX_PROBLEMS = 20
+"""How many of the unreadable entries are reported with a reason."""
 
-# Written out, as in the index of open imports, which a comparison with parameters would not find.
+# Written as in the partial index of open imports, which a comparison with parameters would not match.
 _OPEN = Import.status.in_(
     bindparam("open", [ImportStatus.WAITING, ImportStatus.RUNNING], expanding=True, literal_execute=True)
 )
 
 
-def insert_import(columns: Mapping[str, Any], most_open: int) -> ReturningInsert[UUID]:
-    """Store an import, and return its id; no row when its owner has `most_open` unfinished ones already."""
+def insert_import(columns: Mapping[str, Any], max_open: int) -> ReturningInsert[UUID]:
+    """Insert an import; its id, or no row when its owner has `max_open` unfinished ones already."""
     unfinished = select(func.count()).where(Import.user_id == columns["user_id"], _OPEN).scalar_subquery()
     row = select(*(literal(value, Import.__table__.c[name].type) for name, value in columns.items()))
-    return insert(Import).from_select(list(columns), row.where(unfinished < most_open)).returning(Import.id)
+    return insert(Import).from_select(list(columns), row.where(unfinished < max_open)).returning(Import.id)
 
 
 INSERT_CHUNK = insert(ImportChunk).execution_options(
-    sql_expected="a file goes in by pieces, so that it is never in memory as a whole"
+    sql_expected="a file is stored in pieces, so that it is never in memory as a whole"
 )
 
 
 def import_progress(user_id: int, import_id: UUID) -> Select[Any]:
-    """What ImportRead shows of an import."""
+    """The columns of an import that ImportRead has, or no row."""
     columns = [getattr(Import, name) for name in ImportRead.model_fields]
     return (
         select(*columns)
         .where(Import.user_id == user_id, Import.id == import_id)
-        .execution_options(sql_expected="whoever follows an import looks at it again and again")
+        .execution_options(sql_expected="an import that is followed is read again and again")
     )
 
 
 def delete_import(user_id: int, import_id: UUID) -> ReturningDelete[UUID]:
-    """Forget an import, and its file with it; its id, or no row."""
+    """Delete an import and its file; its id, or no row."""
     return delete(Import).where(Import.user_id == user_id, Import.id == import_id).returning(Import.id)
 
 
 def claim_import(lease: dt.timedelta) -> ReturningUpdate[UUID, int, str, str | None, int, int]:
-    """Take the oldest import that nobody works on; its id, user_id, format, tag, read and attempt, or no row."""
+    """Claim the oldest import without a live worker; its id, user_id, format, tag, read and attempt, or no row."""
     free = or_(Import.leased_until.is_(None), Import.leased_until < func.now())
     oldest = select(Import.id).where(_OPEN, free).order_by(Import.id).limit(1).with_for_update(skip_locked=True)
     return (
@@ -75,7 +75,7 @@ def claim_import(lease: dt.timedelta) -> ReturningUpdate[UUID, int, str, str | N
 
 
 def import_chunk(user_id: int, import_id: UUID, position: int) -> Select[bytes]:
-    """A piece of the file, or no row behind its end."""
+    """A piece of the file, or no row after its end."""
     return (
         select(ImportChunk.data)
         .join(Import, Import.id == ImportChunk.import_id)
@@ -83,8 +83,8 @@ def import_chunk(user_id: int, import_id: UUID, position: int) -> Select[bytes]:
     )
 
 
-def _held(user_id: int, import_id: UUID, attempt: int) -> list[ColumnElement[bool]]:
-    """That it is still this attempt which works on the import."""
+def _claimed_by(user_id: int, import_id: UUID, attempt: int) -> list[ColumnElement[bool]]:
+    """The import is still claimed by this attempt."""
     return [
         Import.user_id == user_id,
         Import.id == import_id,
@@ -103,26 +103,26 @@ def advance_import(
     problems: Sequence[str],
     lease: dt.timedelta,
 ) -> ReturningUpdate[UUID]:
-    """Add to the counts of an import that stands at `read`, and prolong its lease; its id.
+    """Add to the counts of an import whose progress is `read`, and renew its lease; its id.
 
-    No row when another attempt has taken it over, and when it stands elsewhere: this has been done already.
+    No row when another attempt has claimed it, or when its progress differs: then this has been done already.
     """
     columns: dict[str, Any] = {name: getattr(Import, name) + count for name, count in counts.items()}
-    columns["problems"] = (Import.problems + literal(list(problems), Import.problems.type))[1:MOST_PROBLEMS]
+    columns["problems"] = (Import.problems + literal(list(problems), Import.problems.type))[1:MAX_PROBLEMS]
     columns["leased_until"] = func.now() + lease
     return (
         update(Import)
-        .where(*_held(user_id, import_id, attempt), Import.read == read)
+        .where(*_claimed_by(user_id, import_id, attempt), Import.read == read)
         .values(columns)
         .returning(Import.id)
     )
 
 
 def finish_import(user_id: int, import_id: UUID, attempt: int, status: ImportStatus, error: str | None) -> Select[UUID]:
-    """Say what became of an import, and let its file go; its id, or no row when another attempt has taken it over."""
+    """Store the outcome of an import and delete its file; its id, or no row when another attempt has claimed it."""
     finished = (
         update(Import)
-        .where(*_held(user_id, import_id, attempt))
+        .where(*_claimed_by(user_id, import_id, attempt))
         .values(status=status, error=error, leased_until=None, finished_at=func.now())
         .returning(Import.id)
         .cte("finished")
@@ -132,10 +132,10 @@ def finish_import(user_id: int, import_id: UUID, attempt: int, status: ImportSta
 
 
 def release_import(user_id: int, import_id: UUID, attempt: int) -> ReturningUpdate[UUID]:
-    """Let somebody else go on with an import; its id, or no row when another attempt has taken it over."""
+    """Give an import back to be claimed again; its id, or no row when another attempt has claimed it."""
     return (
         update(Import)
-        .where(*_held(user_id, import_id, attempt))
+        .where(*_claimed_by(user_id, import_id, attempt))
         .values(status=ImportStatus.WAITING, leased_until=None)
         .returning(Import.id)
     )

@@ -16,6 +16,7 @@ from daybook.library.errors import (
 from daybook.library.models import Content
 from daybook.library.pages.fetcher import PageFetcher
 from daybook.library.pages.preview import preview
+from daybook.library.projections import CONTENT, CONTENT_AT
 from daybook.library.schemas import (
     URL,
     BulkCreate,
@@ -27,9 +28,11 @@ from daybook.library.schemas import (
     PreviewRequest,
 )
 from daybook.library.service import contents
-from daybook.web.page import JSON
+from daybook.library.urls import normalised
+from daybook.web.hot import hot
+from daybook.web.page import json_response
 from daybook.web.problem import problems
-from daybook.web.schema import BigId
+from daybook.web.schema import BigId, Schema
 from daybook.web.session import Now, TheDatabase, WriteSession, sql_budget
 
 router = APIRouter(prefix="/api/contents", tags=["library"])
@@ -41,27 +44,30 @@ async def get_page_fetcher(request: Request) -> PageFetcher:
     return fetcher
 
 
-Pages = Annotated[PageFetcher, Depends(get_page_fetcher)]
+class LookupQuery(Schema):
+    """The page to look up."""
+
+    url: URL
 
 
 @router.post(
     "",
     status_code=201,
     response_model=ContentRead,
-    responses={**problems(), 200: {"model": ContentRead, "description": "The page is saved already: as it is there."}},
+    responses={**problems(), 200: {"model": ContentRead, "description": "The page was saved before; unchanged."}},
     openapi_extra=sql_budget(3),
 )
 async def save_content(new: ContentCreate, caller: LibraryWriter, database: TheDatabase, now: Now) -> Response:
-    """Save a link. The same page again, however its address is written, is the one that is there."""
+    """Save a link. A page that is saved already, under any spelling of its address, is returned unchanged."""
     saved = await contents.save(database, caller, new, now)
-    body = await contents.read(database.reader, caller, saved.id)
-    return Response(body, 201 if saved.created else 200, media_type=JSON)
+    body = await CONTENT.one(database.reader, ContentNotFound, user_id=caller.user_id, id=saved.id)
+    return json_response(body, 201 if saved.created else 200)
 
 
 @router.post("/bulk", response_model=BulkResults, responses=problems(), openapi_extra=sql_budget(2))
-async def save_contents(sent: BulkCreate, caller: LibraryWriter, database: TheDatabase, now: Now) -> BulkResults:
-    """Save up to 500 links in one transaction; what became of each. A bad one does not keep the others out."""
-    return await contents.save_bulk(database, caller, sent, now)
+async def save_contents(batch: BulkCreate, caller: LibraryWriter, database: TheDatabase, now: Now) -> BulkResults:
+    """Save up to 500 links in one transaction. Invalid links are reported and do not keep the others out."""
+    return await contents.save_bulk(database, caller, batch, now)
 
 
 @router.post(
@@ -70,23 +76,35 @@ async def save_contents(sent: BulkCreate, caller: LibraryWriter, database: TheDa
     responses=problems(PageRefused, PageUnreadable, PageUnreachable, PageTimeout),
     openapi_extra=sql_budget(0),
 )
-async def preview_content(wanted: PreviewRequest, _caller: LibraryWriter, pages: Pages) -> ContentPreview:
-    """Fetch a page and say what it says about itself. Nothing is saved."""
-    return ContentPreview.model_validate(await preview(pages, wanted.url))
+async def preview_content(
+    page: PreviewRequest, _caller: LibraryWriter, fetcher: Annotated[PageFetcher, Depends(get_page_fetcher)]
+) -> ContentPreview:
+    """Preview a page: fetch it and return its metadata. Nothing is saved."""
+    return ContentPreview.model_validate(await preview(fetcher, page.url))
 
 
 @router.get("/lookup", response_model=ContentRead, responses=problems(ContentNotFound), openapi_extra=sql_budget(1))
-async def look_up_content(url: Annotated[URL, Query()], access: LibraryAccess) -> Response:
-    """The caller's content of this page, if it is saved: what a browser extension's badge asks."""
-    return Response(await contents.lookup(access.reader, access.caller, url), media_type=JSON)
+@hot
+async def look_up_content(query: Annotated[LookupQuery, Query()], access: LibraryAccess) -> Response:
+    """Find the saved link to a page. Browser extensions call this for the page in view."""
+    content = await CONTENT_AT.one(
+        access.reader,
+        lambda: ContentNotFound("You have not saved this page."),
+        user_id=access.caller.user_id,
+        url_key=normalised(query.url),
+    )
+    return json_response(content)
 
 
 @router.get(
     "/{content_id}", response_model=ContentRead, responses=problems(ContentNotFound), openapi_extra=sql_budget(1)
 )
+@hot
 async def get_content(content_id: BigId, access: LibraryAccess) -> Response:
-    """One content."""
-    return Response(await contents.read(access.reader, access.caller, content_id), media_type=JSON)
+    """Get a saved link."""
+    return json_response(
+        await CONTENT.one(access.reader, ContentNotFound, user_id=access.caller.user_id, id=content_id)
+    )
 
 
 @router.patch(
@@ -98,25 +116,25 @@ async def get_content(content_id: BigId, access: LibraryAccess) -> Response:
 async def update_content(
     content_id: BigId, changes: ContentUpdate, caller: LibraryWriter, session: WriteSession
 ) -> Content:
-    """Update a link: the fields that are sent. Tags are replaced as a whole."""
+    """Update a saved link. Fields that are left out keep their values; tags are replaced as a whole."""
     return await contents.update(session, caller, content_id, changes)
 
 
 @router.delete("/{content_id}", status_code=204, responses=problems(ContentNotFound), openapi_extra=sql_budget(1))
-async def delete_content(content_id: BigId, caller: LibraryWriter, session: WriteSession) -> None:
-    """Delete a content."""
-    await contents.delete(session, caller, content_id)
+async def delete_content(content_id: BigId, caller: LibraryWriter, database: TheDatabase) -> None:
+    """Delete a saved link."""
+    await contents.delete(database, caller, content_id)
 
 
 @router.put("/{content_id}/bookmark", status_code=204, responses=problems(ContentNotFound), openapi_extra=sql_budget(1))
-async def bookmark_content(content_id: BigId, caller: LibraryWriter, session: WriteSession) -> None:
-    """Bookmark a content."""
-    await contents.set_bookmark(session, caller, content_id, bookmark=True)
+async def bookmark_content(content_id: BigId, caller: LibraryWriter, database: TheDatabase) -> None:
+    """Bookmark a saved link."""
+    await contents.set_bookmark(database, caller, content_id, bookmark=True)
 
 
 @router.delete(
     "/{content_id}/bookmark", status_code=204, responses=problems(ContentNotFound), openapi_extra=sql_budget(1)
 )
-async def remove_bookmark(content_id: BigId, caller: LibraryWriter, session: WriteSession) -> None:
-    """Take the bookmark away; the content stays."""
-    await contents.set_bookmark(session, caller, content_id, bookmark=False)
+async def remove_bookmark(content_id: BigId, caller: LibraryWriter, database: TheDatabase) -> None:
+    """Remove the bookmark of a saved link. The link is kept."""
+    await contents.set_bookmark(database, caller, content_id, bookmark=False)

@@ -17,11 +17,12 @@ from daybook.library.errors import ImportNotFound, ImportUnreadable
 from daybook.library.imports import service
 from daybook.library.imports.export import export
 from daybook.library.imports.worker import Importer
+from daybook.library.projections import IMPORT, IMPORTS
 from daybook.library.schemas import ImportRead
 from daybook.tags.schemas import TagName
-from daybook.web.page import JSON, Cursor, Limit, Page, page_json
+from daybook.web.page import Page, PageQuery, json_response, page_response
 from daybook.web.problem import problems
-from daybook.web.session import TheDatabase, WriteSession, sql_budget
+from daybook.web.session import TheDatabase, sql_budget
 
 router = APIRouter(prefix="/api", tags=["library"])
 
@@ -39,13 +40,40 @@ FILE_BODY: dict[str, Any] = {
                             "format": "binary",
                             "description": "Bookmarks as browsers export them (HTML), Pocket's CSV, or Daybook's JSON.",
                         },
-                        "tag": {"type": "string", "description": "A tag that everything in it gets."},
+                        "tag": {
+                            "type": "string",
+                            "minLength": 1,
+                            "maxLength": 50,
+                            "description": "A tag that every link of the file gets.",
+                            "examples": ["요리"],
+                        },
                     },
                 }
             }
         },
     }
 }
+EXPORTED: dict[str, dict[str, Any]] = {
+    "application/json": {
+        "schema": {
+            "type": "object",
+            "required": ["version", "contents"],
+            "properties": {
+                "version": {"type": "integer", "const": 1},
+                "contents": {
+                    "type": "array",
+                    "items": {"type": "object"},
+                    "description": "The links, each with the fields that POST /api/contents takes, and its times.",
+                },
+            },
+        }
+    },
+    "text/html": {
+        "schema": {"type": "string", "description": "Netscape bookmark HTML, which every browser can import."}
+    },
+    "text/csv": {"schema": {"type": "string", "description": "CSV in Pocket's format."}},
+}
+"""The OpenAPI of the export by its media type."""
 OPTIONAL_TAG = TypeAdapter(TagName | None)
 
 
@@ -55,8 +83,8 @@ async def get_importer(request: Request) -> Importer:
     return importer
 
 
-# The statements of an import are as many as its file has megabytes, and those of an export and of what is followed
-# depend on how much there is and how long it takes: these three have no budget.
+# Three operations have no statement budget: an import takes a statement for each megabyte of its file, and an export
+# and the events of an import depend on how much there is and how long it takes.
 
 
 @router.post(
@@ -72,8 +100,12 @@ async def import_contents(
     database: TheDatabase,
     importer: Annotated[Importer, Depends(get_importer)],
 ) -> Response:
-    """Take a file of links, to be saved in the background. What is in the library already only gets the tags."""
-    # Not as parameters: those are read, and as large as they are stored, before anybody asks who is sending them.
+    """Import a file of links in the background.
+
+    Links that are in the library already are not changed, but get the tags of the file. The `Location` header names
+    the import, whose progress `GET /api/imports/{import_id}` shows.
+    """
+    # Not as parameters: FastAPI reads a form of any length before it asks who is sending it.
     async with request.form(max_files=1, max_fields=1) as form:
         file = form.get("file")
         if not isinstance(file, UploadFile):
@@ -81,35 +113,37 @@ async def import_contents(
         import_id = await importer.receive(
             caller, file.file, filename=file.filename, size=file.size or 0, tag=_tag(form.get("tag"))
         )
-    body = await service.read(database.reader, caller, import_id)
-    return Response(body, 202, headers={"Location": f"/api/imports/{import_id}"}, media_type=JSON)
+    accepted = await IMPORT.one(database.reader, ImportNotFound, user_id=caller.user_id, id=import_id)
+    response = json_response(accepted, 202)
+    response.headers["Location"] = f"/api/imports/{import_id}"
+    return response
 
 
-def _tag(sent: object) -> str | None:
+def _tag(field: object) -> str | None:
     try:
-        return OPTIONAL_TAG.validate_python(sent or None)
+        return OPTIONAL_TAG.validate_python(field or None)
     except ValidationError as error:
         errors = [FieldError(("tag",), problem["msg"]) for problem in error.errors()]
         raise InvalidInput(f"tag: {errors[0].message}.", errors=errors) from None
 
 
 @router.get("/imports", response_model=Page[ImportRead], responses=problems(), openapi_extra=sql_budget(1))
-async def list_imports(access: LibraryAccess, limit: Limit = 50, cursor: Cursor | None = None) -> Response:
-    """The caller's imports, the latest first."""
-    page = await service.read_all(access.reader, access.caller, limit=limit, cursor=cursor)
-    return Response(page_json(page), media_type=JSON)
+async def list_imports(query: Annotated[PageQuery, Query()], access: LibraryAccess) -> Response:
+    """List imports, newest first."""
+    page = await IMPORTS.page(access.reader, user_id=access.caller.user_id, limit=query.limit, cursor=query.cursor)
+    return page_response(page)
 
 
 @router.get(
     "/imports/{import_id}", response_model=ImportRead, responses=problems(ImportNotFound), openapi_extra=sql_budget(1)
 )
 async def get_import(import_id: UUID, access: LibraryAccess) -> Response:
-    """How far an import has come."""
-    return Response(await service.read(access.reader, access.caller, import_id), media_type=JSON)
+    """Get an import and its progress."""
+    return json_response(await IMPORT.one(access.reader, ImportNotFound, user_id=access.caller.user_id, id=import_id))
 
 
 async def _progress(import_id: UUID, caller: LibraryReader, database: TheDatabase) -> ImportRead:
-    """What is followed, looked at before the answer begins: afterwards it could not be a 404 any more."""
+    """The import as it is before the answer begins: once it has begun, it could not be a 404 any more."""
     return await service.progress(database, caller, import_id)
 
 
@@ -117,46 +151,43 @@ async def _progress(import_id: UUID, caller: LibraryReader, database: TheDatabas
 async def follow_import(
     seen: Annotated[ImportRead, Depends(_progress)], caller: LibraryReader, database: TheDatabase
 ) -> AsyncIterator[ServerSentEvent]:
-    """Follow an import by server-sent events: `progress` whenever it has moved, and `done` at its end, the last one.
+    """Follow an import by server-sent events.
 
-    The data of each is the import as `GET /api/imports/{import_id}` shows it.
+    `progress` is sent whenever the import has advanced, `done` once at its end. The data of each event is the import as
+    `GET /api/imports/{import_id}` shows it.
     """
-    async for now in service.follow(database, caller, seen):
-        event = "progress" if now.finished_at is None else "done"
-        yield ServerSentEvent(event=event, raw_data=now.model_dump_json(by_alias=True))
+    async for latest in service.follow(database, caller, seen):
+        event = "progress" if latest.finished_at is None else "done"
+        yield ServerSentEvent(event=event, raw_data=latest.model_dump_json(by_alias=True))
 
 
 @router.delete("/imports/{import_id}", status_code=204, responses=problems(ImportNotFound), openapi_extra=sql_budget(1))
-async def cancel_import(import_id: UUID, caller: LibraryWriter, session: WriteSession) -> None:
-    """Forget an import, and stop it if it is not finished. What it has saved stays."""
-    await service.cancel(session, caller, import_id)
+async def cancel_import(import_id: UUID, caller: LibraryWriter, database: TheDatabase) -> None:
+    """Cancel an import and remove it from the list. Links that it has saved are kept."""
+    await service.cancel(database, caller, import_id)
 
 
 @router.get(
     "/contents/export",
     response_class=Response,
-    responses={
-        **problems(),
-        200: {
-            "description": "The file.",
-            "content": {writer_for(kind).media_type.partition(";")[0]: {} for kind in BookmarkFormat},
-        },
-    },
+    responses={**problems(), 200: {"description": "The file.", "content": EXPORTED}},
 )
 async def export_contents(
     caller: LibraryReader,
     database: TheDatabase,
-    format: Annotated[BookmarkFormat, Query()] = BookmarkFormat.JSON,  # noqa: A002 - as it is called on the wire
+    format: Annotated[  # noqa: A002 - as it is called on the wire
+        BookmarkFormat, Query(description="The format of the file. Each keeps every field for Daybook.")
+    ] = BookmarkFormat.JSON,
 ) -> StreamingResponse:
-    """The whole library as a file that can be imported again, here or elsewhere, the newest content first."""
+    """Export the whole library as a file, newest link first. The file can be imported again, here or elsewhere."""
     writer = writer_for(format)
     pieces = export(database, caller, writer)
-    first = await anext(pieces)  # what fails until here is still an answer of its own
+    first = await anext(pieces)  # an error up to here is still answered as a problem
     headers = {"Content-Disposition": f'attachment; filename="{writer.filename}"'}
-    return StreamingResponse(_after(first, pieces), media_type=writer.media_type, headers=headers)
+    return StreamingResponse(_chain(first, pieces), media_type=writer.media_type, headers=headers)
 
 
-async def _after(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     yield first
     async for piece in rest:
         yield piece

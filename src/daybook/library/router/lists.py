@@ -3,15 +3,19 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field
 
 from daybook.accounts.authentication import LibraryAccess
 from daybook.errors import NotFound
 from daybook.library.enums import ContentType
+from daybook.library.projections import BOOKMARKS, CONTENTS
 from daybook.library.schemas import ContentRead
+from daybook.library.search import MAX_LENGTH
 from daybook.library.service import contents
 from daybook.tags.errors import TagNotFound
 from daybook.tags.schemas import TagName
-from daybook.web.page import JSON, Cursor, Limit, Page, page_json, page_links
+from daybook.web.hot import hot
+from daybook.web.page import Page, PageQuery, array_response, page_response
 from daybook.web.problem import problems
 from daybook.web.schema import BigId, Day, Text
 from daybook.web.session import sql_budget
@@ -19,35 +23,29 @@ from daybook.web.session import sql_budget
 router = APIRouter(prefix="/api", tags=["library"])
 
 
-@router.get("/contents", response_model=Page[ContentRead], responses=problems(), openapi_extra=sql_budget(2))
-async def list_contents(
-    access: LibraryAccess,
+class ContentQuery(PageQuery):
+    """Which links a list holds: those that meet every criterion."""
+
     q: Annotated[
         Text | None,
-        Query(max_length=200, description="Words to find in title, description, note and tags, all of them."),
-    ] = None,
-    tag: Annotated[TagName | None, Query(description="A tag's name.")] = None,
-    content_type: Annotated[ContentType | None, Query(alias="type")] = None,
-    bookmark: Annotated[bool | None, Query()] = None,
-    first: Annotated[Day | None, Query(alias="from", description="The first day.")] = None,
-    last: Annotated[Day | None, Query(alias="to", description="The last day, inclusive.")] = None,
-    limit: Limit = 50,
-    cursor: Cursor | None = None,
-) -> Response:
-    """The caller's contents, the newest first; those that are all of what is asked for."""
-    page = await contents.read_some(
-        access.reader,
-        access.caller,
-        limit=limit,
-        cursor=cursor,
-        search=q,
-        tagname=tag,
-        content_type=content_type,
-        bookmark=bookmark,
-        first=first,
-        last=last,
-    )
-    return Response(page_json(page), media_type=JSON)
+        Field(
+            max_length=MAX_LENGTH,
+            description="Words to find in the title, the description, the note or the tags: all of them.",
+            examples=["김치찌개"],
+        ),
+    ] = None
+    tag: Annotated[TagName | None, Field(description="The name of a tag.")] = None
+    content_type: Annotated[ContentType | None, Field(alias="type", description="Only videos, or only posts.")] = None
+    bookmark: Annotated[bool | None, Field(description="Only links with a bookmark, or only those without.")] = None
+    first: Annotated[Day | None, Field(alias="from", description="The first day.")] = None
+    last: Annotated[Day | None, Field(alias="to", description="The last day, inclusive.")] = None
+
+
+@router.get("/contents", response_model=Page[ContentRead], responses=problems(), openapi_extra=sql_budget(2))
+@hot
+async def list_contents(query: Annotated[ContentQuery, Query()], access: LibraryAccess) -> Response:
+    """List saved links, newest first. Every criterion given must be met; a search takes word beginnings, too."""
+    return page_response(await contents.find(access.reader, access.caller, **dict(query)))
 
 
 @router.get(
@@ -56,13 +54,14 @@ async def list_contents(
     responses=problems(NotFound),
     openapi_extra=sql_budget(1),
 )
+@hot
 async def list_contents_of_user(
-    user_id: BigId, access: LibraryAccess, request: Request, limit: Limit = 50, cursor: Cursor | None = None
+    user_id: BigId, query: Annotated[PageQuery, Query()], access: LibraryAccess, request: Request
 ) -> Response:
-    """All the caller's contents, the newest first, as a bare array. A Link header leads to the rest."""
+    """List all saved links as an array, newest first. The user must be the caller."""
     access.require_user(user_id)
-    page = await contents.read_some(access.reader, access.caller, limit=limit, cursor=cursor)
-    return Response(page.items, headers=page_links(page, request.scope), media_type=JSON)
+    page = await CONTENTS.page(access.reader, user_id=access.caller.user_id, limit=query.limit, cursor=query.cursor)
+    return array_response(page, request)
 
 
 @router.get(
@@ -71,13 +70,14 @@ async def list_contents_of_user(
     responses=problems(NotFound),
     openapi_extra=sql_budget(1),
 )
+@hot
 async def list_bookmarks_of_user(
-    user_id: BigId, access: LibraryAccess, request: Request, limit: Limit = 50, cursor: Cursor | None = None
+    user_id: BigId, query: Annotated[PageQuery, Query()], access: LibraryAccess, request: Request
 ) -> Response:
-    """The caller's bookmarked contents, the newest first, as a bare array. A Link header leads to the rest."""
+    """List bookmarked links as an array, newest first. The user must be the caller."""
     access.require_user(user_id)
-    page = await contents.read_bookmarks(access.reader, access.caller, limit=limit, cursor=cursor)
-    return Response(page.items, headers=page_links(page, request.scope), media_type=JSON)
+    page = await BOOKMARKS.page(access.reader, user_id=access.caller.user_id, limit=query.limit, cursor=query.cursor)
+    return array_response(page, request)
 
 
 @router.get(
@@ -86,9 +86,10 @@ async def list_bookmarks_of_user(
     responses=problems(TagNotFound),
     openapi_extra=sql_budget(2),
 )
+@hot
 async def list_contents_of_tag(
-    tag_id: BigId, access: LibraryAccess, request: Request, limit: Limit = 50, cursor: Cursor | None = None
+    tag_id: BigId, query: Annotated[PageQuery, Query()], access: LibraryAccess, request: Request
 ) -> Response:
-    """What has this tag, the newest first, as a bare array. A Link header leads to the rest."""
-    page = await contents.read_tagged(access.database, access.caller, tag_id, limit=limit, cursor=cursor)
-    return Response(page.items, headers=page_links(page, request.scope), media_type=JSON)
+    """List the links with a tag as an array, newest first."""
+    page = await contents.tagged(access.database, access.caller, tag_id, limit=query.limit, cursor=query.cursor)
+    return array_response(page, request)

@@ -1,4 +1,4 @@
-"""Saving links: one, many, or a whole file of them, in the same few statements."""
+"""Saving links: one, many or a whole file of them, with the same few statements."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -22,11 +22,11 @@ from daybook.tags.queries import add_tags
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What became of a link."""
+    """The outcome for one link."""
 
     id: int
     created: bool
-    """Whether it was not in the library before."""
+    """False when the page was in the library already."""
 
 
 async def save_all(
@@ -37,12 +37,12 @@ async def save_all(
     *,
     tag_existing: bool = False,
 ) -> list[Saved]:
-    """Save links, and return what became of each, in their order.
+    """Save links, and return the outcome for each, in their order.
 
-    A page that is in the library stays as it is, and gets the tags that it lacks only with `tag_existing`. Two links
-    to one page are saved as the first, with the tags of both. One statement, however many links; one more each when
-    some of the pages are there already, and when those get tags. Raises InvalidInput for an address that is none,
-    Unauthenticated when the account is gone, and Unavailable when one is deleted at the same moment.
+    A page that is in the library already is not changed, except that it gets the tags it lacks if `tag_existing`. Two
+    links to one page are saved as the first, with the tags of both. It takes one statement for any number of links, one
+    more if some pages are in the library already, and another if those get tags. Raises InvalidInput for an invalid
+    address, Unauthenticated when the account no longer exists, and Unavailable when such a page is being deleted.
     """
     by_key: dict[str, NewContent] = {}
     keys = [normalised(content.url) for content in contents]
@@ -51,21 +51,21 @@ async def save_all(
         by_key[key] = replace(first, tags=first.tags + content.tags) if first else content
     rows = [_row(caller, key, content) for key, content in by_key.items()]
     names = [name for content in by_key.values() for name in content.tags]
-    made = await session.execute(
+    created = await session.execute(
         queries.INSERT_CONTENTS, {"user_id": caller.user_id, "now": now, "contents": rows, **tags.tag_parameters(names)}
     )
-    ids = {key: Saved(content_id, created=True) for content_id, key in made}
+    ids = {key: Saved(content_id, created=True) for content_id, key in created}
     missing = sorted(by_key.keys() - ids.keys())
     if missing:
         ids |= await _existing(session, caller, missing)
         if tag_existing:
             await _link(session, caller, {ids[key].id: by_key[key].tags for key in missing})
-    # Of two links to one page, only the first made it.
-    first_of: set[str] = set()
+    # Of two links to one page, only the first was created.
+    seen: set[str] = set()
     results = []
     for key in keys:
-        results.append(ids[key] if key not in first_of else Saved(ids[key].id, created=False))
-        first_of.add(key)
+        results.append(ids[key] if key not in seen else Saved(ids[key].id, created=False))
+        seen.add(key)
     return results
 
 
@@ -74,19 +74,19 @@ async def _existing(session: AsyncSession, caller: Caller, url_keys: Sequence[st
     existing = {key: Saved(content_id, created=False) for content_id, key in found}
     if len(existing) < len(url_keys):
         await users.get(session, caller)
-        raise Unavailable("Some of these links have just been deleted; try again.", retry_after=1)
+        raise Unavailable("Some of these links are being deleted; try again.", retry_after=1)
     return existing
 
 
 async def _link(session: AsyncSession, caller: Caller, names: Mapping[int, Sequence[str]]) -> None:
-    pairs = sorted({(content_id, tag_key(name)) for content_id, each in names.items() for name in each})
+    pairs = sorted({(content_id, tag_key(name)) for content_id, tags in names.items() for name in tags})
     if pairs:
         content_ids, keys = zip(*pairs, strict=True)
         await session.execute(add_tags(ContentTag, caller.user_id, content_ids, keys))
 
 
 def _row(caller: Caller, url_key: str, content: NewContent) -> dict[str, Any]:
-    """The link as `queries.INSERT_CONTENTS` takes it: its fields, and what is derived from them."""
+    """Return the link as a row for `queries.INSERT_CONTENTS`: its fields, and the columns derived from them."""
     text = search_text(content.title, content.description, content.note)
     return {field.name: getattr(content, field.name) for field in fields(content) if field.name != "tags"} | {
         "url_key": url_key,
