@@ -13,7 +13,7 @@ class MealType(StrEnum):
 
 
 class IngredientColor(StrEnum):
-    """What an ingredient is made of: the classification of the first seed (shared with its clients)."""
+    """What an ingredient is made of."""
 
     GREEN = "green"
     """Plants."""
@@ -24,14 +24,14 @@ class IngredientColor(StrEnum):
 
 
 class AnalysisKind(StrEnum):
-    """What a photo is looked at for."""
+    """What a photo is analyzed for."""
 
     FOOD = "food"
     EXERCISE = "exercise"
 
 
 class AnalysisStatus(StrEnum):
-    """How far a question to the model has come."""
+    """The state of an analysis."""
 
     RUNNING = "running"
     DONE = "done"

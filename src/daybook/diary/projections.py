@@ -1,4 +1,4 @@
-"""How a diary is read: response schemas over the tables, each compiled to one statement at import."""
+"""The reads of a diary: response schemas over the tables, each compiled to one statement at import."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar

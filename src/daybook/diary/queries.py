@@ -1,4 +1,4 @@
-"""The statements of a diary. Each takes the owner as a required argument, so that another's row is simply not found."""
+"""The statements of a diary. Each takes the owner as a required argument, so that another's rows are never found."""
 
 import datetime as dt
 from typing import Any, TypeVar

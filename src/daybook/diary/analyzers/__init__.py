@@ -1,1 +1,1 @@
-"""What can be asked of a photo (`analyzer`), and who answers: Gemini, or nobody but this machine (`offline`)."""
+"""Analyzers of photos: their protocol (`analyzer`), Gemini, and one that needs no network (`offline`)."""

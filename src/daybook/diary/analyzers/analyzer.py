@@ -1,4 +1,4 @@
-"""What an analyzer finds in a photo, and what every analyzer can be asked."""
+"""The protocol of analyzers: what they are given, and what they find in a photo."""
 
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -22,19 +22,19 @@ class FoodFindings(BaseModel):
 
 
 class ExerciseFindings(BaseModel):
-    """Which exercise a photo, or a screenshot of an app that counted it, shows."""
+    """The exercise that a photo, or a screenshot of an app that recorded it, shows."""
 
     exercise_type: ExerciseType
     duration: Minutes | None = None
     calories: Calories | None = None
     distance: Kilometers | None = None
     date: Day | None = None
-    """Only if it stands in the picture."""
+    """Only if it can be read in the picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What an answer cost, in tokens, as far as the model says."""
+    """The cost of an answer in tokens, as far as the model reports it."""
 
     prompt_tokens: int | None = None
     output_tokens: int | None = None
@@ -42,26 +42,26 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswer(Generic[Findings_co]):
-    """Findings, and what they cost."""
+    """Findings and their cost."""
 
     findings: Findings_co
     usage: Usage
 
 
 class PhotoAnalyzer(Protocol):
-    """Looks at photos.
+    """Analyzes photos.
 
-    A photo is an upright JPEG that has been checked and scaled down. Raises NothingRecognised, ModelRefused,
+    A photo is an upright JPEG, already checked and scaled down. The methods raise NothingRecognised, ModelRefused,
     ModelUnavailable or ModelTimeout, and nothing else.
     """
 
     @property
     def model(self) -> str:
-        """What the analyses name as their model."""
+        """The name that analyses record as their model."""
 
     @property
     def prompt_version(self) -> str:
-        """Changes when the model is asked in other words; with it, answers are not reused."""
+        """Changes whenever the prompt does, so that answers to another prompt are not reused."""
 
     async def food(self, photo: bytes) -> ModelAnswer[FoodFindings]:
         """Return what is on the plate."""
@@ -70,4 +70,4 @@ class PhotoAnalyzer(Protocol):
         """Return which exercise it is."""
 
     async def close(self) -> None:
-        """Let connections go."""
+        """Close connections."""

@@ -1,4 +1,4 @@
-"""Asking Gemini. The only module that knows google-genai, which is imported when the first photo is looked at."""
+"""Analyzing photos with Gemini. The only module that imports google-genai, and not before the first photo comes."""
 
 import asyncio
 import gc
@@ -39,21 +39,21 @@ a word or two, in the language of the picture. Give its duration in minutes, its
 date only where they can be read in the picture; never guess them. If there is no exercise in the picture, say so
 with is_exercise false."""
 
-PASSING_FAULTS = (429, 500, 502, 503, 504)
-"""Statuses after which the same question may well be answered."""
+TRANSIENT_STATUSES = (429, 500, 502, 503, 504)
+"""Statuses after which a retry may succeed."""
 FIRST_PAUSE = 0.3
-"""Seconds before the second attempt where the model does not say how long to wait; doubled with each."""
+"""Seconds before the second attempt if the model does not say how long to wait; doubled with each attempt."""
 USUAL_WAIT = 10
-"""Seconds after which a client may ask again where the model does not say."""
+"""Seconds after which a client may retry if the model does not say."""
 LONGEST_WAIT = 3600
-"""Seconds; the model asking for more is taken for a slip."""
+"""Seconds; a longer wait that the model asks for is taken for a mistake."""
 
 
 class GeminiAnalyzer:
-    """Looks at photos with Gemini.
+    """Analyzes photos with Gemini.
 
-    `timeout` is in seconds and for the whole of a call, `retries` of them included: the client's own is per read,
-    and outlived by a body that drips.
+    `timeout` is in seconds, for a whole call with its `retries`: the client's own timeout is per read, so that a
+    body that trickles in would outlive it.
     """
 
     def __init__(
@@ -108,22 +108,22 @@ class GeminiAnalyzer:
     async def _with_retries(
         self, prompt: str, schema: dict[str, Any], photo: bytes, deadline: float
     ) -> "GenerateContentResponse":
-        """Return the model's response, asked for again where that may help and the deadline allows it.
+        """Return the model's response, retrying where that may help and the deadline allows it.
 
-        Not the library's own retry, which does not heed how long the model says to wait.
+        The library's own retry ignores how long the model says to wait.
         """
         client = await self._started()
         attempt = 0
         while True:
             async with self._turn:
-                # A request takes milliseconds to build. Of a crowd of photos one is begun in each round of the event
-                # loop, so that whoever wants something else does not wait for all of them.
+                # A request takes milliseconds to build. Of many photos, one is started in each round of the event loop,
+                # so that other requests do not wait for all of them.
                 await asyncio.sleep(0)
             try:
                 return await _generate(client, self.model, prompt, schema, photo)
-            except Exception as error:  # noqa: BLE001 - whatever the library raises is a fault of the model's to us
+            except Exception as error:  # noqa: BLE001 - whatever the library raises is a failure of the model
                 failure, wait = self._judge(error), _retry_delay(error)
-            # Raised outside of the handler: what the library raised may quote the key, and must not hang on it.
+            # Raised outside of the handler: the library's error may quote the key, and must not be chained to.
             jitter = random.uniform(0.5, 1.5)  # noqa: S311 - no secret
             pause = (wait or 0) + FIRST_PAUSE * 2**attempt * jitter
             late = asyncio.get_running_loop().time() + pause >= deadline
@@ -133,20 +133,20 @@ class GeminiAnalyzer:
             attempt += 1
 
     def _judge(self, error: Exception) -> DaybookError:
-        """Return what the failure of a call means; after ModelUnavailable, another call may do better."""
+        """Return what the failure of a call means; after ModelUnavailable, a retry may succeed."""
         from google.genai import errors  # noqa: PLC0415 - see the module's docstring
 
         if isinstance(error, errors.APIError):
-            if error.code in PASSING_FAULTS:
+            if error.code in TRANSIENT_STATUSES:
                 why = "its quota is used up" if error.code == 429 else "it is overloaded or broken"
                 wait = _retry_delay(error) or USUAL_WAIT
                 return ModelUnavailable(f"The model cannot answer now: {why}.", retry_after=wait)
-            # A wrong key, a model that does not exist: the operator's to mend, and no client's to know. Google
-            # quotes the key of a suspended project in its message.
+            # A wrong key or a model that does not exist is for the operator to fix, and no business of a client.
+            # Google quotes the key of a suspended project in its message.
             message = str(error.message).replace(self._key, "[the key]")[:300]
             logger.error("the model refuses the request", extra={"reason": f"{error.code} {error.status}: {message}"})
-            return ModelRefused("The model does not take this server's requests.")
-        # The last is an error page in another encoding than UTF-8, which the library stumbles over.
+            return ModelRefused("The model does not accept this server's requests.")
+        # UnicodeDecodeError: the library fails on an error page in another encoding than UTF-8.
         if isinstance(error, httpx2.TransportError | OSError | UnicodeDecodeError):
             return ModelUnavailable("The connection to the model failed.", retry_after=USUAL_WAIT)
         logger.error("the model's answer cannot be read", extra={"reason": type(error).__name__})
@@ -155,7 +155,7 @@ class GeminiAnalyzer:
     async def _started(self) -> "Client":
         async with self._starting:
             if self._connected is None:
-                # The import takes a second or two, which the event loop is not to stand still for.
+                # The import takes a second or two, for which the event loop must not stand still.
                 self._connected = await asyncio.to_thread(_connect, self._key, self._base_url)
             return self._connected[0]
 
@@ -163,13 +163,13 @@ class GeminiAnalyzer:
 def _connect(key: str, base_url: str) -> tuple["Client", httpx2.AsyncClient]:
     from google.genai import Client, types  # noqa: PLC0415 - see the module's docstring
 
-    # The library's thousands of classes are there to stay. Walking over them, the garbage collector would stop the
-    # event loop for a quarter of a second now and then.
+    # The library's thousands of classes stay. Walking over them, the garbage collector would stop the event loop for a
+    # quarter of a second now and then.
     gc.freeze()
-    # Given, so that the library does not choose aiohttp where that happens to be installed, and follows no redirect
-    # with the key. A photo waits for its deadline, not for one of a hundred connections.
+    # A client of our own, so that the library does not choose aiohttp where that is installed, and follows no redirect
+    # with the key. Its limit is high: a photo is bounded by its deadline, not by a free connection.
     http = httpx2.AsyncClient(limits=httpx2.Limits(max_connections=1000, max_keepalive_connections=20))
-    # No timeout: the library would tell it to Gemini, which refuses requests with one of less than ten seconds.
+    # No timeout: the library would pass it on to Gemini, which refuses timeouts of less than ten seconds.
     options = types.HttpOptions(base_url=base_url, api_version="v1beta", httpx_async_client=http)
     return Client(api_key=key, vertexai=False, http_options=options), http
 
@@ -187,7 +187,7 @@ async def _generate(
             response_mime_type="application/json",
             response_json_schema=schema,
             automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
-            # One question is one paid request: the library would go on asking for as long as the model wants to.
+            # One question is one paid request; the library would otherwise send more for a long answer.
             automatic_continuation=False,
         ),
     )

@@ -1,7 +1,7 @@
-"""What Gemini is asked to fill in, and how its answer becomes findings.
+"""The schemas that Gemini fills in, and how its answers become findings.
 
-A model may answer anything. What it says is mended only where that adds nothing to it: a name too long is cut, a
-number that cannot be meant is left out; an answer that is not what was asked for is ModelRefused.
+A model may answer anything. Its answer is corrected only where that invents nothing: a name that is too long is cut,
+an impossible number is left out. An answer of another form than the schema is ModelRefused.
 """
 
 import datetime as dt
@@ -25,15 +25,15 @@ MAX_INGREDIENTS = 100
 MAX_NAME_LENGTH = 100
 MAX_TOKENS = 2**31 - 1
 JOINERS = "\u200c\u200d"
-"""Not printable, but Persian and Indian words are spelt with them."""
+"""Not printable, but Persian and Indian words are spelled with them."""
 
 
 def _enum_schema(labels: type[StrEnum]) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "enum": [label.value for label in labels]})
 
 
-# The fields are all required, so that "unknown" is said and never forgotten, and stand in the order in which they are
-# best thought of: Gemini writes them in that order. Only keywords that responseJsonSchema documents are used (no
+# All fields are required, so that "unknown" is an answer and no omission. Gemini writes them in this order, which is
+# the order in which they are best decided. Only keywords that responseJsonSchema documents are used (no
 # default, nothing beside a $ref), and no docstrings, which would be sent as descriptions.
 
 
@@ -62,7 +62,7 @@ class ExerciseAnswer(BaseModel):
 
 
 def food_findings(response: "GenerateContentResponse") -> ModelAnswer[FoodFindings]:
-    """Return what a response to FoodAnswer's schema found; NothingRecognised, ModelRefused."""
+    """Return the findings in a response to FoodAnswer's schema; NothingRecognised, ModelRefused."""
     answer = _answer(response)
     if answer.get("is_food") is False:
         raise NothingRecognised("The model sees nothing to eat or drink in this photo.")
@@ -80,7 +80,7 @@ def food_findings(response: "GenerateContentResponse") -> ModelAnswer[FoodFindin
 
 
 def exercise_findings(response: "GenerateContentResponse") -> ModelAnswer[ExerciseFindings]:
-    """Return what a response to ExerciseAnswer's schema found; NothingRecognised, ModelRefused."""
+    """Return the findings in a response to ExerciseAnswer's schema; NothingRecognised, ModelRefused."""
     answer = _answer(response)
     if answer.get("is_exercise") is False:
         raise NothingRecognised("The model sees no exercise in this photo.")
@@ -97,7 +97,7 @@ def exercise_findings(response: "GenerateContentResponse") -> ModelAnswer[Exerci
 
 
 def _usage(response: "GenerateContentResponse") -> Usage:
-    """Return what the response cost; what the model thought is paid for as output."""
+    """Return what the response cost; thinking is paid for as output."""
     usage = response.usage_metadata
     if usage is None:
         return Usage()
@@ -107,10 +107,10 @@ def _usage(response: "GenerateContentResponse") -> Usage:
 
 
 def _answer(response: "GenerateContentResponse") -> dict[str, Any]:
-    """Return the object that the model wrote; ModelRefused for anything else, however it may look like success."""
+    """Return the object that the model wrote; ModelRefused for anything else."""
     feedback = response.prompt_feedback
     if feedback is not None and feedback.block_reason:
-        raise ModelRefused("The model refuses to look at this photo.")
+        raise ModelRefused("The model refuses to analyze this photo.")
     if not response.candidates:
         raise ModelRefused("The model gave no answer.")
     candidate = response.candidates[0]
@@ -122,24 +122,24 @@ def _answer(response: "GenerateContentResponse") -> dict[str, Any]:
     try:
         answer = json.loads(text)  # not orjson, which takes nothing of an answer with half a surrogate pair
     except (ValueError, RecursionError):
-        raise ModelRefused("The model's answer is not what it was asked for.") from None
+        raise ModelRefused("The model's answer does not have the requested form.") from None
     if not isinstance(answer, dict):
-        raise ModelRefused("The model's answer is not what it was asked for.")
+        raise ModelRefused("The model's answer does not have the requested form.")
     return answer
 
 
 def _validated(findings: type[Findings], *, recognized: Any, **values: Any) -> Findings:
-    """Return the findings; ModelRefused unless the model says that it `recognized` something, and they are whole."""
+    """Return the findings; ModelRefused unless the model says that it `recognized` something, and they are valid."""
     try:
         if recognized is True:
             return findings(**values)
     except ValidationError:
         pass
-    raise ModelRefused("The model's answer is not what it was asked for.")
+    raise ModelRefused("The model's answer does not have the requested form.")
 
 
 def _ingredients(answer: Any) -> Any:
-    """Return the ingredients that can be kept: each once, a hundred at most, of an unknown color as "the rest"."""
+    """Return the ingredients that can be kept: each once, a hundred at most, an unknown color as teal."""
     if not isinstance(answer, list):
         return None
     kept: dict[str, dict[str, Any]] = {}
@@ -156,7 +156,7 @@ def _ingredients(answer: Any) -> Any:
 
 
 def _name(answer: Any) -> str | None:
-    """Return a name on one line, without what cannot be stored or seen, cut to what fits."""
+    """Return a name on one line, without characters that cannot be stored or seen, cut to the longest name allowed."""
     if not isinstance(answer, str):
         return None
     storable = answer.encode(errors="ignore").decode()  # drops halves of surrogate pairs
@@ -173,7 +173,7 @@ def _label(labels: type[Label], answer: Any) -> Label | None:
 
 
 def _number(answer: Any, maximum: float) -> float | None:
-    """Return the number, or None for one that cannot be meant."""
+    """Return the number, or None if it is impossible."""
     if isinstance(answer, bool) or not isinstance(answer, int | float) or not 0 <= answer <= maximum:
         return None
     return float(answer)

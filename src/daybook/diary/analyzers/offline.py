@@ -1,4 +1,4 @@
-"""The analyzer of a machine without a key: it looks at a picture's colors, says no more than they tell, and says so."""
+"""The analyzer without an API key: it knows a picture's colors, and claims no more than they show."""
 
 import asyncio
 import colorsys
@@ -15,18 +15,18 @@ NAMES = {
     IngredientColor.TEAL: "something pale or brown, perhaps grains, dairy or sauce",
 }
 ENOUGH = 0.05
-"""The share of a picture from which a color is named."""
-NOTHING = "The offline analyzer sees nothing in this picture that has the colors of food."
+"""The least share of a picture for a color to be named."""
+NOTHING = "The offline analyzer finds no colors of food in this picture."
 
 
 class OfflineAnalyzer:
-    """Names what is green, red or neither. Never estimates calories, and cannot tell exercise from colors."""
+    """Names what is green, red or neither. It estimates no calories, and cannot recognize exercise."""
 
     model = "offline"
     prompt_version = "colors-2"
 
     async def food(self, photo: bytes) -> ModelAnswer[FoodFindings]:
-        """Return the colors of food in the picture, the largest first; NothingRecognised if it has none."""
+        """Return the colors of food in the picture, the largest share first; NothingRecognised if there are none."""
         shares = await asyncio.to_thread(_shares, photo)
         found = sorted(((share, color) for color, share in shares.items() if share >= ENOUGH), reverse=True)
         if not found:
@@ -36,17 +36,17 @@ class OfflineAnalyzer:
         return ModelAnswer(FoodFindings(is_healthy=healthy, ingredients=ingredients), Usage())
 
     async def exercise(self, photo: bytes) -> ModelAnswer[ExerciseFindings]:
-        """Return that it is exercise: what the person says it is, when they sent it to be looked at as that."""
+        """Return "exercise", which is what the person says it is; NothingRecognised for a picture of one color."""
         if not await asyncio.to_thread(_shares, photo):
             raise NothingRecognised(NOTHING)
         return ModelAnswer(ExerciseFindings(exercise_type="exercise"), Usage())
 
     async def close(self) -> None:
-        """There is nothing to let go."""
+        """Do nothing: there are no connections."""
 
 
 def _shares(photo: bytes) -> dict[IngredientColor, float]:
-    """Return how much of the picture each color takes (0 to 1); nothing for a picture of one color."""
+    """Return the share (0 to 1) of each color in the picture; no shares for a picture of a single color."""
     from PIL import Image, ImageStat  # noqa: PLC0415 - Pillow is loaded at first use
 
     with Image.open(io.BytesIO(photo)) as image:

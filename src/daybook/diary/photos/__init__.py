@@ -1,5 +1,5 @@
-"""Photos as they come and as they are kept.
+"""Preparing and storing photos.
 
-`preparer` hands a photo to `decoder`, a process of its own; they speak the `protocol`. `store` keeps the bytes. Nothing
-is imported here: the decoder's process loads no more than it needs.
+`preparer` passes a photo to `decoder`, a process of its own, by the `protocol`; `store` holds the result. Nothing is
+imported here, so that the decoder's process loads no more than it needs.
 """

@@ -105,8 +105,8 @@ def _open(data: bytes, name: str | None, limits: PhotoLimits) -> "Image.Image":
     from PIL import Image
 
     most = f"at most {limits.max_pixels / 1e6:g} million pixels are accepted."
-    # The size is ours to check, but for WebP, where opening allocates the canvas: there Pillow looks first, and
-    # refuses what has more than twice the pixels it is told to warn at.
+    # The size is checked below, except for WebP, where opening allocates the canvas: Pillow checks that before, and
+    # refuses more than twice the pixels of its warning limit.
     Image.MAX_IMAGE_PIXELS = limits.max_pixels // 2 if name == "WEBP" else None
     try:
         image = Image.open(io.BytesIO(data), formats=[name or ""])

@@ -1,7 +1,7 @@
-"""A photo as it was sent becomes a small upright JPEG with nothing else in it.
+"""From a photo as it was sent to a small upright JPEG without metadata.
 
-Photos come from strangers, and decoders are C code: so they are decoded in a process of their own (`decoder`), which
-may use so much memory and time and no more, holds none of the server's secrets, and answers with plain bytes. The
+Photos come from strangers, and decoders are C code: so they are decoded in a process of their own (`decoder`) with
+limited memory and time and none of the server's secrets, which answers with plain bytes. The
 server itself never imports Pillow.
 
 Why not a ProcessPoolExecutor: it cannot stop the one worker that is past its deadline, it fails every photo in
@@ -66,7 +66,7 @@ class PhotoPreparer:
     async def prepare(self, data: bytes) -> PreparedPhoto:
         """Return the photo in `data`, upright, scaled down and without metadata.
 
-        Its format is told by its bytes alone. Raises BadPhoto for anything but a whole photo of a known format,
+        Its format is detected from its bytes. Raises BadPhoto for anything but a whole photo of a known format,
         PhotoTooLarge for one over the limits, and Unavailable when no worker became free in time.
         """
         if len(data) > self._limits.max_bytes:
@@ -159,7 +159,7 @@ class _DecoderProcess:
         except (asyncio.IncompleteReadError, ConnectionError):
             raise _death(await self.stop()) from None
         except BaseException:
-            # Cancelled halfway: what this worker says next would be the answer to a question nobody waits for.
+            # Cancelled halfway: the next reply of this worker would be to a request that nobody waits for any more.
             await self.stop()
             raise
         if outcome in REFUSALS:

@@ -1,7 +1,7 @@
-"""What the server and a decoder process agree on: limits, formats, and the bytes that go to and fro.
+"""What the server and a decoder process agree on: limits, formats, and messages.
 
-A decoder says that it is ready, then answers each request (a length and the photo) with one reply: what came of it,
-the width, the height and the SHA-256 of the photo, and the JPEG or the sentence that refuses it.
+A decoder sends READY, then answers each request (a length and the photo) with one reply: the outcome, the width, the
+height and the SHA-256 of the photo, and the JPEG or the sentence that refuses it.
 """
 
 import struct
@@ -18,17 +18,17 @@ REFUSALS: dict[bytes, type[DaybookError]] = {BAD: BadPhoto, TOO_LARGE: PhotoTooL
 OUT_OF_MEMORY = 12
 """A decoder's exit status, as ENOMEM."""
 
-ACCEPTED_FORMATS = "JPEG, PNG, WebP, GIF and HEIC"
+ACCEPTED_FORMATS = "JPEG, PNG, WebP, GIF or HEIC"
 # ISO/IEC 23008-12, the brands of HEVC-coded still pictures and sequences, and the two that name no codec.
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoLimits:
-    """What is accepted, and how much is kept of it.
+    """What is accepted, and how large the result is at most.
 
-    `max_bytes` as sent; `max_pixels` as declared in the file's header; `max_edge`, in pixels, is the longest
-    edge of what is kept.
+    `max_bytes` is of the file as sent; `max_pixels` as declared in its header; `max_edge` is the longest edge of the
+    result, in pixels.
     """
 
     max_bytes: int = 15_000_000
@@ -38,7 +38,7 @@ class PhotoLimits:
 
 @dataclass(frozen=True, slots=True)
 class PreparedPhoto:
-    """An upright JPEG without metadata, and what it was made from.
+    """An upright JPEG without metadata, and the hash of its original.
 
     `sha256` (32 bytes) is that of the bytes as sent: it makes the same photo recognizable when it comes again,
     also after `max_edge` or the encoder changed. `width` and `height` are those of `data`.

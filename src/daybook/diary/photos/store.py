@@ -38,7 +38,7 @@ class PhotoStore:
     def __init__(self, location: str | Path, *, deadline: float = 15.0) -> None:
         """Open the store at `location`, a path or a URL (file, s3, gs, az); `deadline` is in seconds.
 
-        A directory is made, for its owner only, when it does not exist. A bucket's region, endpoint and
+        A directory that does not exist is created, for its owner only. A bucket's region, endpoint and
         credentials come from its provider's usual environment variables (AWS_*, GOOGLE_*, AZURE_*) or from the
         machine's role. Raises ValueError for a URL that cannot be used, OSError for such a directory.
         """
@@ -62,7 +62,7 @@ class PhotoStore:
                 if self._directory is None:
                     await self._store.put_async(key, data, use_multipart=False)
                 else:
-                    # Not obstore's own put: it renames without fsync and cannot be told to (object_store's
+                    # Not obstore's own put: it renames without fsync and has no option for that (object_store's
                     # LocalFileSystem can, by with_fsync, which obstore 0.12 does not offer), so that a power
                     # failure may leave an empty file under the key; and anybody may read its files.
                     await asyncio.to_thread(_write, self._directory.joinpath(*key.split("/")), data)

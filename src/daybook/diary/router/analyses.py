@@ -17,7 +17,7 @@ from daybook.web.session import Now, TheDatabase, sql_budget
 router = APIRouter(prefix="/api", tags=["diary"])
 
 
-# The caller comes first: dependencies are resolved in order, and a photo is not read for who may not send one.
+# The caller comes first: dependencies are resolved in order, and a photo is read only from who may send one.
 @router.post("/analyze/food", responses=problems(*ANALYSIS_ERRORS), openapi_extra=PHOTO_BODY | sql_budget(4))
 async def analyze_food(
     caller: DiaryWriter, image: Image, database: TheDatabase, pipeline: Pipeline, now: Now

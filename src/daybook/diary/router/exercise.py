@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from daybook.accounts.authentication import DiaryAccess, DiaryWriter
 from daybook.accounts.idempotency import KeyReused, OncePerKey, RequestInFlight
 from daybook.database.executor import Executor
-from daybook.diary.errors import LogIdTaken, LogNotFound
+from daybook.diary.errors import AnalysisNotFound, LogIdTaken, LogNotFound, PhotoNotFound
 from daybook.diary.models import ExerciseLog
 from daybook.diary.projections import EXERCISE
 from daybook.diary.router.common import REPEATED, DaysQuery, TodayQuery
@@ -33,14 +33,14 @@ router = APIRouter(prefix="/api/log/exercise", tags=["diary"])
     status_code=201,
     response_model=Logged,
     responses={
-        **problems(NotFound, LogIdTaken, KeyReused, RequestInFlight),
+        **problems(NotFound, PhotoNotFound, AnalysisNotFound, LogIdTaken, KeyReused, RequestInFlight),
         200: {"model": ExerciseLogRead, "description": REPEATED},
     },
     openapi_extra=sql_budget(6),  # as for a meal
 )
 @hot
 async def log_exercise(new: ExerciseLogCreate, caller: DiaryWriter, once: OncePerKey, now: Now) -> Response:
-    """Log exercise."""
+    """Log exercise: a workout, a walk, or whatever else."""
 
     async def work(executor: Executor) -> tuple[int, Logged | ExerciseLogRead]:
         log = await exercise.create(executor, caller, new, now)

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 from daybook.accounts.authentication import DiaryAccess, DiaryWriter
 from daybook.accounts.idempotency import KeyReused, OncePerKey, RequestInFlight
 from daybook.database.executor import Executor
-from daybook.diary.errors import LogIdTaken, LogNotFound
+from daybook.diary.errors import AnalysisNotFound, LogIdTaken, LogNotFound, PhotoNotFound
 from daybook.diary.models import FoodLog
 from daybook.diary.projections import FOOD
 from daybook.diary.router.common import REPEATED, DaysQuery, TodayQuery
@@ -41,10 +41,10 @@ router = APIRouter(prefix="/api/log/food", tags=["diary"])
     status_code=201,
     response_model=Logged,
     responses={
-        **problems(NotFound, LogIdTaken, KeyReused, RequestInFlight),
+        **problems(NotFound, PhotoNotFound, AnalysisNotFound, LogIdTaken, KeyReused, RequestInFlight),
         200: {"model": FoodLogRead, "description": REPEATED},
     },
-    openapi_extra=sql_budget(6),  # one, and five more for what an Idempotency-Key and a refusal ask
+    openapi_extra=sql_budget(6),  # one, and up to five more for an Idempotency-Key and a refusal
 )
 @hot
 async def log_food(new: FoodLogCreate, caller: DiaryWriter, once: OncePerKey, now: Now) -> Response:
@@ -77,7 +77,7 @@ class MealPhoto(Schema):
         **problems(*ANALYSIS_ERRORS, LogIdTaken, KeyReused, RequestInFlight),
         200: {
             "model": FoodLogFromPhoto,
-            "description": "There is a log with this id and these values already: that log.",
+            "description": REPEATED,
         },
     },
     openapi_extra=sql_budget(10),
@@ -156,7 +156,7 @@ async def list_food_today(access: DiaryAccess, request: Request, query: Annotate
 @router.get("/{log_id}", response_model=FoodLogRead, responses=problems(LogNotFound), openapi_extra=sql_budget(1))
 @hot
 async def get_food(log_id: UUID, access: DiaryAccess) -> Response:
-    """Get a meal."""
+    """Get a meal, with its ingredients and tags."""
     return json_response(
         await FOOD.by_id.one(access.reader, or_raise=LogNotFound, user_id=access.caller.user_id, id=log_id)
     )

@@ -42,7 +42,7 @@ ANALYSIS_ERRORS = (
     StorageFull,
 )
 
-ACCEPTED = f"A photo: {ACCEPTED_FORMATS}."
+ACCEPTED = f"The photo, as {ACCEPTED_FORMATS}."
 BINARY = {"type": "string", "format": "binary"}
 PHOTO_BODY: dict[str, Any] = {
     "requestBody": {
@@ -122,7 +122,7 @@ async def get_photo(
     caller: DiaryReader,
     database: TheDatabase,
     pipeline: Pipeline,
-    if_none_match: Annotated[str | None, Header()] = None,
+    if_none_match: Annotated[str | None, Header(description="The `ETag` of the client's copy.")] = None,
 ) -> Response:
     """Download a photo. It is upright, scaled down and without metadata, and never changes."""
     photo = await photos.get(database, pipeline.store, caller, photo_id)

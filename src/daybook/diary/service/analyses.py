@@ -1,4 +1,4 @@
-"""Asking the model what is in a photo."""
+"""Analyzing photos: known answers, the daily limit, the model, and the record of it all."""
 
 import asyncio
 import datetime as dt
