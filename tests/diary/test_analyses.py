@@ -142,10 +142,23 @@ async def test_a_photo_is_given_back_without_what_the_camera_wrote(asking: Perso
     assert photo.headers["content-type"] == "image/jpeg"
     assert photo.content[:2] == b"\xff\xd8"
     assert b"secret" not in photo.content.lower()
-    unchanged = await asking.client.get(
-        f"/api/photos/{answer['photoId']}", headers={"If-None-Match": photo.headers["etag"]}
-    )
-    assert (unchanged.status_code, unchanged.content) == (304, b"")
+    for known in (photo.headers["etag"], f'"another", W/{photo.headers["etag"]}'):
+        unchanged = await asking.client.get(f"/api/photos/{answer['photoId']}", headers={"If-None-Match": known})
+        assert (unchanged.status_code, unchanged.content) == (304, b"")
+    changed = await asking.client.get(f"/api/photos/{answer['photoId']}", headers={"If-None-Match": '"another"'})
+    assert changed.content == photo.content
+
+
+async def test_a_photo_whose_file_is_missing_is_not_found(
+    database_url: str, tmp_path: Path, empty_database: None
+) -> None:
+    async with serve(settings_for(database_url, tmp_path)) as server, sign_up(server) as person:
+        answer = (await person.client.post("/api/analyze/exercise", **multipart(PHOTO))).json()
+        url = f"/api/photos/{answer['photoId']}"
+        assert (await person.client.get(url)).status_code == 200
+        for file in (tmp_path / "photos").rglob("*.jpg"):
+            file.unlink()
+        assert (await person.client.get(url)).json()["type"] == "/problems/photo-not-found"
 
 
 @pytest.mark.parametrize(

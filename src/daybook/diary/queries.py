@@ -145,7 +145,7 @@ def delete_log(log: type[Log], user_id: int, log_id: UUID) -> ReturningDelete[UU
 # --- photos and analyses
 
 
-def photo_file(user_id: int, photo_id: UUID) -> Select[str, str, bytes]:
+def stored_photo(user_id: int, photo_id: UUID) -> Select[str, str, bytes]:
     """Where the photo's file is, its media type, and the hash of what was sent; or no row."""
     return select(Photo.storage_key, Photo.media_type, Photo.sha256).where(
         Photo.user_id == user_id, Photo.id == photo_id

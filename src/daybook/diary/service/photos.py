@@ -30,9 +30,9 @@ BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class StoredPhoto:
-    """A photo's bytes, with what a client's cache needs."""
+    """Where a photo's file is in the store, and what a client's cache needs to know of it."""
 
-    data: bytes
+    storage_key: str
     media_type: str
     etag: str
 
@@ -56,13 +56,20 @@ async def store_file(store: PhotoStore, caller: Caller, photo: PreparedPhoto) ->
     }
 
 
-async def get(database: Database, store: PhotoStore, caller: Caller, photo_id: UUID) -> StoredPhoto:
-    """Return one of the caller's photos; PhotoNotFound."""
-    photo = await database.run(queries.photo_file(caller.user_id, photo_id))
-    data = await store.get(photo.storage_key) if photo else None
-    if photo is None or data is None:
+async def find(database: Database, caller: Caller, photo_id: UUID) -> StoredPhoto:
+    """Return where one of the caller's photos is; PhotoNotFound."""
+    photo = await database.run(queries.stored_photo(caller.user_id, photo_id))
+    if photo is None:
         raise PhotoNotFound
-    return StoredPhoto(data, photo.media_type, f'"{photo.sha256.hex()}"')
+    return StoredPhoto(photo.storage_key, photo.media_type, f'"{photo.sha256.hex()}"')
+
+
+async def read_file(store: PhotoStore, photo: StoredPhoto) -> bytes:
+    """Return the photo's bytes; PhotoNotFound when its file is missing."""
+    data = await store.get(photo.storage_key)
+    if data is None:
+        raise PhotoNotFound
+    return data
 
 
 async def sweep(database: Database, store: PhotoStore, now: datetime) -> int:
