@@ -57,7 +57,9 @@ class Word(enum.StrEnum):
 
 
 def word() -> Enum:
-    return Enum(Word, native_enum=False, values_callable=lambda words: [one.value for one in words])
+    return Enum(
+        Word, native_enum=False, create_constraint=True, values_callable=lambda words: [one.value for one in words]
+    )
 
 
 book_tag = Table(
@@ -103,7 +105,7 @@ class Book(Base):
     moment: Mapped[dt.datetime]
     maybe_moment: Mapped[dt.datetime | None]
     size: Mapped[Size] = mapped_column(Enum(Size, schema="projection"))
-    level: Mapped[Level | None] = mapped_column(Enum(Level, native_enum=False))
+    level: Mapped[Level | None] = mapped_column(Enum(Level, native_enum=False, create_constraint=True))
     color: Mapped[Word] = mapped_column(word())
     price: Mapped[Decimal] = mapped_column(Numeric(12, 2))
     weight: Mapped[Decimal | None] = mapped_column(Numeric(12, 6))

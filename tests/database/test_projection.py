@@ -276,6 +276,29 @@ async def test_an_optional_criterion_holds_only_when_its_parameters_are_given(
     assert ids(await titles.json(reader, author_id=1, start=day, end=day)) == [1]
 
 
+def test_all_shapes_are_compiled_when_a_projection_is_made() -> None:
+    assert {shape for shape, _ in titles._statements._compiled} == {"all", "objects", "first", "page", "next_page"}
+
+
+async def test_the_latest_sets_of_optional_criteria_are_kept(
+    shop: AsyncEngine, reader: AutocommitExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daybook.database.projection.statements.KEPT", 2)
+    await keep(shop, [book()])
+    asked: list[dict[str, Any]] = [{"color": Word.RED}, {"start": date.min, "end": date.max}]
+    asked += [asked[0] | asked[1]]
+    projection = Projection(
+        Title,
+        Book,
+        optional=[Book.color == bindparam("color"), Book.day.between(bindparam("start"), bindparam("end"))],
+    )
+    for parameters in [*asked, asked[0], *asked, asked[0]]:
+        answers = await asyncio.gather(*(projection.json(reader, **parameters) for _ in range(3)))
+        assert [ids(body) for body in answers] == [[0]] * 3
+    kept = list(projection._statements._variants)
+    assert kept == [("all", (True, True)), ("all", (True, False))]
+
+
 async def test_a_page_deep_in_the_list_is_one_range_of_an_index(shop: AsyncEngine, reader: AutocommitExecutor) -> None:
     recorder = reader.connections.recorder = Recorded()
     await titles.page(reader, limit=3, after=(date(2026, 1, 1), 5), author_id=1)

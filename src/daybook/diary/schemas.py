@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import MISSING, UUID7, AliasPath, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic.config import JsonDict
 
+from daybook.database.projection import Stored
 from daybook.diary.enums import AnalysisKind, AnalysisStatus, IngredientColor, MealType
 from daybook.tags.schemas import TagNames
 from daybook.web.schema import STORABLE, BigId, Day, Moment, Note, Schema, Text
@@ -149,7 +150,7 @@ class FoodLogRead(Schema):
     photo_id: Annotated[UUID | None, Field(description="The photo, at /api/photos/{photoId}.")]
     analysis_id: UUID | None
     content_id: Annotated[int | None, Field(description="The saved link with the recipe.")]
-    ingredients: list[Ingredient]
+    ingredients: Annotated[list[Ingredient], Stored()]
     tags: Annotated[list[str], Field(validation_alias=AliasPath("tag_names"))]
     created_at: Moment
     updated_at: Moment

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import MISSING, AfterValidator, AliasPath, Field, StringConstraints
 
+from daybook.database.projection import Stored
 from daybook.errors import InvalidInput
 from daybook.library.enums import ContentType, ImportStatus
 from daybook.library.urls import normalised
@@ -176,7 +177,7 @@ class ImportRead(Schema):
     filename: str
     format: Annotated[str, Field(description="The format that was detected.", examples=["netscape"])]
     size: Annotated[int, Field(description="In bytes.")]
-    tag: Annotated[TagName | None, Field(description="The tag that every link of the file gets.")]
+    tag: Annotated[TagName | None, Stored(), Field(description="The tag that every link of the file gets.")]
     status: ImportStatus
     read: Annotated[int, Field(description="How many entries have been processed.")]
     created: Annotated[int, Field(description="How many links have been saved.")]

@@ -17,5 +17,6 @@ docs/projections.md shows how to write one.
 from daybook.database.projection.cursor import KeysetPage, decode_cursor, encode_cursor
 from daybook.database.projection.json_columns import ProjectionError
 from daybook.database.projection.projection import Projection
+from daybook.database.projection.schema_checks import Stored
 
-__all__ = ["KeysetPage", "Projection", "ProjectionError", "decode_cursor", "encode_cursor"]
+__all__ = ["KeysetPage", "Projection", "ProjectionError", "Stored", "decode_cursor", "encode_cursor"]

@@ -5,6 +5,9 @@ column's type, and what it makes of them is compared with what PostgreSQL would 
 serializer of its own either comes out right or is refused when the projection is made.
 """
 
+import contextlib
+import json
+import math
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -12,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from pydantic import BaseModel
+from pydantic import BaseModel, PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from daybook.database.compiled import DIALECT, StatementError
@@ -20,8 +23,19 @@ from daybook.database.compiled import DIALECT, StatementError
 Samples = Sequence[tuple[object, object]]
 """Pairs of a value as the driver returns it and the JSON value that PostgreSQL makes of it."""
 
-_TEXT = '"한글 🍚"\\\n'
+SAMPLED = (sa.Enum, sa.Boolean, sa.DateTime, sa.Float, sa.Numeric)
+"""Types whose values are few, or are written by rules that samples show: fields of theirs may have serializers."""
+
+_TEXT = '"한글 🍚"\n\\'
+_NUMBERS = ("1.50", "0.00", "-0.01", "123456789.00")
 _UUID = UUID("0192f0c1-7c3a-7def-8abc-0123456789ab")
+_SAMPLE_MOMENTS = (
+    datetime(2026, 11, 22, 8, 30, tzinfo=UTC),
+    datetime(2026, 11, 22, 8, 30, 0, 120_000, tzinfo=UTC),
+    datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+    datetime(1, 1, 1, tzinfo=UTC),
+    datetime(9999, 12, 31, 23, 59, 59, 1, tzinfo=UTC),
+)
 _DATES: tuple[sa.ColumnElement[Any], ...] = (
     sa.literal_column("DATE '0001-01-01'"),
     sa.literal_column("DATE '9999-12-31'"),
@@ -36,22 +50,38 @@ class ProjectionError(StatementError):
     """A projection that cannot be compiled, or is not called as it was declared; the message says what to do."""
 
 
-def json_column(schema: type[BaseModel], field: str, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+def json_column(
+    schema: type[BaseModel], field: str, column: sa.ColumnElement[Any], *, own_serializer: bool, null: bool
+) -> sa.ColumnElement[Any]:
     """Return the expression whose JSON is what `schema` writes for the value of `column` in `field`.
 
-    Raises ProjectionError when the column's type has none.
+    `own_serializer` says that the field does not leave that to Pydantic, `null` that the value may be null. Raises
+    ProjectionError when the column's type has no such expression.
     """
+    where = f"{schema.__name__}.{field}"
+    if own_serializer and not isinstance(column.type, SAMPLED):
+        raise ProjectionError(
+            f"{where}: its serializer may look at the value, and PostgreSQL writes a column of type {column.type!r} as "
+            "it is. Leave the serializer away, map its expression with column_property, or read entities."
+        )
+    if _holds_any_text(column.type):
+        raise ProjectionError(
+            f"{where}: nothing keeps the database from holding text that is no member of {column.type!r}. Declare the "
+            "type with create_constraint=True, or as a native one."
+        )
     tried: list[str] = []
     for samples, expression in _forms(column):
         try:
             written = [_written(schema, field, value) for value, _ in samples]
+            written_null = _written(schema, field, None) if null and own_serializer else None
         except PydanticSerializationError:
             tried.append(f"it does not take {samples[0][0]!r}")
             continue
-        if written == [expected for _, expected in samples]:
+        differing = [pair for pair in zip(written, samples, strict=True) if not _same(pair[0], pair[1][1])]
+        if not differing and written_null is None:
             return expression
-        tried.append(f"it writes {written[0]!r} where PostgreSQL writes {samples[0][1]!r}")
-    where = f"{schema.__name__}.{field}"
+        for value, (_, expected) in [*differing, (written_null, (None, None))][:1]:
+            tried.append(f"it writes {value!r} where PostgreSQL writes {expected!r}")
     if not tried:
         raise ProjectionError(
             f"{where}: columns of type {column.type!r} are not supported; leave the field out, or read entities."
@@ -62,24 +92,39 @@ def json_column(schema: type[BaseModel], field: str, column: sa.ColumnElement[An
     )
 
 
+def _holds_any_text(kind: Any) -> bool:
+    """Whether a column of an enumeration is one of plain text; a check that SQLAlchemy makes is none of an array's."""
+    if isinstance(kind, sa.ARRAY):
+        return isinstance(kind.item_type, sa.Enum) and not kind.item_type.native_enum
+    return isinstance(kind, sa.Enum) and not kind.native_enum and not kind.create_constraint
+
+
 def _written(schema: type[BaseModel], field: str, value: object) -> object:
+    """What the schema writes for a value, once it has made of it what its type does."""
+    declared: Any = schema.model_fields[field].annotation
+    with contextlib.suppress(ValidationError, PydanticUserError):  # constraints are the database's, or the stored rows'
+        value = TypeAdapter(declared, config=schema.model_config).validate_python(value)
     values: dict[str, Any] = {field: value}
-    return schema.model_construct(**values).model_dump(mode="json", by_alias=False, include={field}, warnings="error")[
-        field
-    ]
+    text = schema.model_construct(**values).model_dump_json(by_alias=False, include={field}, warnings="error")
+    return json.loads(text)[field]
+
+
+def _same(one: object, other: object) -> bool:
+    """Whether two JSON values are equal; true is no number."""
+    return one == other and isinstance(one, bool) is isinstance(other, bool)
 
 
 def _forms(column: sa.ColumnElement[Any]) -> Iterator[tuple[Samples, sa.ColumnElement[Any]]]:
     """The ways in which PostgreSQL can write such a column, the usual one first."""
     match column.type:
-        case sa.Enum(enum_class=type() as words):
+        case sa.Enum(enum_class=type() as words) if len({type(member.value) for member in words} & {str, int}) == 1:
             yield _enum(column, words)
         case sa.String():
             yield [(_TEXT, _TEXT)], column
         case sa.Boolean():
-            yield [(True, True)], column
+            yield [(True, True), (False, False)], column
         case sa.Integer():
-            yield [(7, 7)], column
+            yield [(7, 7), (0, 0)], column
             yield [(7.0, 7.0)], column
         case sa.Uuid(as_uuid=as_uuid):
             yield [(_UUID if as_uuid else str(_UUID), str(_UUID))], column
@@ -89,7 +134,8 @@ def _forms(column: sa.ColumnElement[Any]) -> Iterator[tuple[Samples, sa.ColumnEl
             yield from _moments(column)
         case sa.Float():
             # real would be written with its own few digits; the driver returns it as a double, and so do we.
-            yield [(0.1, 0.1)], _finite(sa.cast(column, sa.Double))
+            samples = [(number, number) for number in (0.1, 0.0, -1e6, 1e-9)]
+            yield [*samples, (math.inf, None), (math.nan, None)], _finite(sa.cast(column, sa.Double))
         case sa.Numeric() as numeric:
             yield from _numeric(column, numeric)
         case sa.JSON():
@@ -105,8 +151,11 @@ def _enum(column: sa.ColumnElement[Any], words: type[Any]) -> tuple[Samples, sa.
     values = {str(to_label(member)) if to_label else member: member.value for member in words}
     expression = column
     if any(label != value for label, value in values.items()):
+        text = sa.cast(column, sa.Text)
+        # A label that is newer than this code is shown as it is, or fails to be a number; it is not null.
+        newer = sa.cast(text, sa.Integer) if all(isinstance(value, int) for value in values.values()) else text
         expression = sa.case(
-            {_constant(label): _constant(value) for label, value in values.items()}, value=sa.cast(column, sa.Text)
+            {_constant(label): _constant(value) for label, value in values.items()}, value=text, else_=newer
         )
     return [(member, member.value) for member in words], expression
 
@@ -121,11 +170,13 @@ def _moments(column: sa.ColumnElement[Any]) -> Iterator[tuple[Samples, sa.Column
 
     In its own form it is in the session's time zone, which the engine sets to UTC, and any other tells the same moment.
     """
-    whole, part = datetime(2026, 11, 22, 8, 30, tzinfo=UTC), datetime(2026, 11, 22, 8, 30, 0, 120_000, tzinfo=UTC)
-    own = [(whole, "2026-11-22T08:30:00+00:00"), (part, "2026-11-22T08:30:00.12+00:00")]
-    yield own, _clamped(column, _MOMENTS)
+    texts = {moment: moment.isoformat() for moment in _SAMPLE_MOMENTS}
+    shortest = {
+        moment: f"{text[:26].rstrip('0')}{text[26:]}" if moment.microsecond else text for moment, text in texts.items()
+    }
+    yield list(shortest.items()), _clamped(column, _MOMENTS)
     for offset in ("+00:00", "Z"):
-        samples = [(whole, f"2026-11-22T08:30:00{offset}"), (part, f"2026-11-22T08:30:00.120000{offset}")]
+        samples = [(moment, text.removesuffix("+00:00") + offset) for moment, text in texts.items()]
         shape: sa.ColumnElement[Any] = sa.literal_column(f'\'YYYY-MM-DD"T"HH24:MI:SS.US"{offset}"\'')
         written = sa.func.to_char(sa.func.timezone(sa.literal_column("'UTC'"), _clamped(column, _MOMENTS)), shape)
         yield samples, sa.func.replace(written, sa.literal_column("'.000000'"), sa.literal_column("''"))
@@ -147,9 +198,10 @@ def _numeric(
 ) -> Iterator[tuple[Samples, sa.ColumnElement[Any]]]:
     # From the seventh decimal on, Python's Decimal may write an exponent (1E-7), which PostgreSQL never does.
     if numeric.asdecimal and numeric.scale is not None and numeric.scale <= 6:
-        yield [(Decimal("1.50"), "1.50")], sa.cast(column, sa.Text)
-    yield [(Decimal("1.50"), 1.5)], _finite(column)
-    yield [(1.5, 1.5)], _finite(column)
+        yield [(Decimal(text), text) for text in _NUMBERS], sa.cast(column, sa.Text)
+    # The driver's value is a float where the column says asdecimal=False, and a Decimal else.
+    number = Decimal if numeric.asdecimal else float
+    yield [(number(text), float(text)) for text in _NUMBERS], _finite(column)
 
 
 def _array(column: sa.ColumnElement[Any], item_type: Any) -> Iterator[tuple[Samples, sa.ColumnElement[Any]]]:

@@ -5,30 +5,38 @@ Each schema becomes `LATERAL (SELECT its fields) AS "ItsName"`: the name in the 
 at the top writes everything below it.
 """
 
-from typing import Any
+from typing import Any, get_args
 
 import sqlalchemy as sa
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from sqlalchemy import ColumnElement, FromClause
 from sqlalchemy.ext.associationproxy import AssociationProxy
-from sqlalchemy.orm import RelationshipDirection, RelationshipProperty, aliased, join, outerjoin
+from sqlalchemy.orm import Mapper, RelationshipProperty, aliased, join, outerjoin
 from sqlalchemy.orm.util import AliasedClass
 from sqlalchemy.sql.util import ClauseAdapter, find_tables
 
 from daybook.database.projection.fields import allows_none, attribute_path, nested_schema, wire_name
 from daybook.database.projection.json_columns import ProjectionError, json_column
+from daybook.database.projection.nullability import has_outer_join, may_be_absent, may_be_null
+from daybook.database.projection.schema_checks import SchemaChecks
 
 Entity = type[Any] | AliasedClass[Any]
 
 
 def schema_rows(
-    schema: type[BaseModel], entity: Entity, *, by_alias: bool, within: tuple[type[BaseModel], ...] = ()
+    schema: type[BaseModel],
+    entity: Entity,
+    *,
+    by_alias: bool,
+    within: tuple[type[BaseModel], ...] = (),
+    stored: bool = False,
 ) -> tuple[ColumnElement[Any], FromClause]:
     """Return the row that stands for `schema`, and the FROM clause that it and criteria on `entity` come from.
 
     `by_alias` names the fields as on the wire, else as in Python. `within` holds the schemas that this one is
-    nested in. Raises ProjectionError for what cannot be compiled.
+    nested in, `stored` says that its values were checked before they were stored. Raises ProjectionError for what
+    cannot be compiled.
     """
     if schema in within:
         raise ProjectionError(
@@ -40,7 +48,7 @@ def schema_rows(
             f"{schema.__name__}.{next(iter(schema.model_computed_fields))} is computed in Python. Leave it out, map "
             "its expression with column_property, or read entities."
         )
-    level = _Level(schema, entity, by_alias=by_alias, within=(*within, schema))
+    level = _Level(schema, entity, by_alias=by_alias, within=(*within, schema), stored=stored)
     columns = [
         level.field(name, field).label(wire_name(name, field) if by_alias else name)
         for name, field in schema.model_fields.items()
@@ -54,26 +62,37 @@ class _Level:
     """The fields of one schema, and the to-one joins that they need."""
 
     def __init__(
-        self, schema: type[BaseModel], entity: Entity, *, by_alias: bool, within: tuple[type[BaseModel], ...]
+        self,
+        schema: type[BaseModel],
+        entity: Entity,
+        *,
+        by_alias: bool,
+        within: tuple[type[BaseModel], ...],
+        stored: bool,
     ) -> None:
         self.schema = schema
+        self.checks = SchemaChecks(schema, stored=stored)
         self.mapped = sa.inspect(entity).mapper.class_
         self.by_alias = by_alias
         self.within = within
         self.source: Any = entity
         # By the names of the relationships that lead there; whether a row may be absent on the way.
         self.entities: dict[tuple[str, ...], tuple[Entity, bool]] = {(): (entity, False)}
+        self._refuse_part_of_a_table(schema.__name__, sa.inspect(entity).mapper)
 
     def field(self, name: str, field: FieldInfo) -> ColumnElement[Any]:
         """Return the expression of one field."""
+        own_serializer = self.checks.has_serializer(name)
         path = attribute_path(self.schema, name, self.mapped)
         entity, absent = self._reach(name, path[:-1])
+        if absent and (field.is_required() or field.default is not None):
+            raise self._error(name, "goes where there may be no row, where entities give the default", "Let it be None")
         mapper = sa.inspect(entity).mapper
         if path[-1] in mapper.relationships:
             return self._related(name, field, entity, mapper.relationships[path[-1]])
         proxy = mapper.all_orm_descriptors.get(path[-1])
         if isinstance(proxy, AssociationProxy):
-            return self._values(name, entity, mapper.relationships[proxy.target_collection], proxy.value_attr)
+            return self._values(name, field, entity, proxy)
         if path[-1] not in mapper.column_attrs:
             raise self._error(
                 name,
@@ -82,9 +101,12 @@ class _Level:
                 "with validation_alias=AliasPath(...)",
             )
         column = getattr(entity, path[-1]).expression
-        if (absent or getattr(column, "nullable", False)) and not allows_none(field.annotation):
-            raise self._error(name, "may be null in the database", "Let the field be None")
-        return json_column(self.schema, name, column)
+        null = absent or may_be_null(column) or has_outer_join(mapper.local_table)
+        if null and not allows_none(field.annotation):
+            raise self._error(
+                name, "may be null in the database", "Let the field be None, or map coalesce(..., a value)"
+            )
+        return json_column(self.schema, name, column, own_serializer=own_serializer, null=null)
 
     def _reach(self, name: str, steps: tuple[str, ...]) -> tuple[Entity, bool]:
         """Join along to-one relationships, each but once, and return the entity at the end."""
@@ -96,9 +118,9 @@ class _Level:
             raise self._error(
                 name, f"goes through {steps[-1]!r}, which is no to-one relationship", "Correct the path of its alias"
             )
-        target = aliased(relationship.entity.class_)
+        target = self._target(name, relationship)
         self.source = outerjoin(self.source, target, getattr(entity, steps[-1]).of_type(target))
-        self.entities[steps] = (target, absent or _may_be_absent(relationship))
+        self.entities[steps] = (target, absent or may_be_absent(relationship))
         return self.entities[steps]
 
     def _related(
@@ -108,35 +130,54 @@ class _Level:
         schema, many = nested_schema(field.annotation)
         many_rows = bool(relationship.uselist)
         if schema is None or many is not many_rows:
-            wanted = "a list of a schema" if many_rows else "a schema"
-            raise self._error(name, f"is the relationship {relationship}", f"Give it {wanted} as its type")
-        if not many and _may_be_absent(relationship) and not allows_none(field.annotation):
+            expected = "a list of a schema" if many_rows else "a schema"
+            raise self._error(name, f"is the relationship {relationship}", f"Give it {expected} as its type")
+        if not many and may_be_absent(relationship) and not allows_none(field.annotation):
             raise self._error(name, f"may be absent ({relationship})", "Let the field be None")
-        child = aliased(relationship.entity.class_)
-        row, source = schema_rows(schema, child, by_alias=self.by_alias, within=self.within)
+        child = self._target(name, relationship)
+        row, source = schema_rows(
+            schema, child, by_alias=self.by_alias, within=self.within, stored=self.checks.is_stored(name)
+        )
         criterion = getattr(parent, relationship.key).of_type(child).__clause_element__()
         rows = sa.select(row).select_from(source).where(criterion).correlate(parent)
         if not many:
             return rows.scalar_subquery()
         return sa.func.array(rows.order_by(*_order(relationship, child, criterion)).scalar_subquery())
 
-    def _values(
-        self, name: str, parent: Entity, relationship: RelationshipProperty[Any], attribute: str
-    ) -> ColumnElement[Any]:
+    def _values(self, name: str, field: FieldInfo, parent: Entity, proxy: AssociationProxy[Any]) -> ColumnElement[Any]:
         """Return one column of the rows of a to-many relationship as an array, which an association proxy names."""
-        child = aliased(relationship.entity.class_)
+        relationship = sa.inspect(parent).mapper.relationships[proxy.target_collection]
+        child = self._target(name, relationship)
+        if not relationship.uselist or proxy.value_attr not in sa.inspect(child).mapper.column_attrs:
+            raise self._error(
+                name, "is an association proxy of something else than a column of a list", "Give it an AliasPath"
+            )
+        column = getattr(child, proxy.value_attr).expression
+        if may_be_null(column) and not any(map(allows_none, get_args(field.annotation))):
+            raise self._error(name, "may hold null", "Let its items be None")
         criterion = getattr(parent, relationship.key).of_type(child).__clause_element__()
-        column = getattr(child, attribute).expression
         rows = sa.select(column).where(criterion).order_by(*_order(relationship, child, criterion)).correlate(parent)
-        return json_column(self.schema, name, sa.func.array(rows.scalar_subquery(), type_=sa.ARRAY(column.type)))
+        values = sa.func.array(rows.scalar_subquery(), type_=sa.ARRAY(column.type))
+        return json_column(self.schema, name, values, own_serializer=self.checks.has_serializer(name), null=False)
+
+    def _target(self, name: str, relationship: RelationshipProperty[Any]) -> Any:
+        """Return an alias of the class that a relationship leads to."""
+        if relationship.entity.is_aliased_class:
+            raise self._error(name, f"goes through {relationship}, which leads to a sub-select", "Map a class on it")
+        if relationship.collection_class not in {None, list}:
+            raise self._error(name, f"goes through {relationship}, which is no list", "Read entities")
+        self._refuse_part_of_a_table(f"{self.schema.__name__}.{name}", relationship.mapper)
+        return aliased(relationship.mapper.class_)
+
+    def _refuse_part_of_a_table(self, where: str, mapper: Mapper[Any]) -> None:
+        if mapper.single and mapper.inherits:
+            raise ProjectionError(
+                f"{where}: {mapper.class_.__name__} shares its table with {mapper.inherits.class_.__name__}. Project "
+                "that class, with a criterion on what tells them apart."
+            )
 
     def _error(self, name: str, fault: str, remedy: str) -> ProjectionError:
         return ProjectionError(f"{self.schema.__name__}.{name} {fault}. {remedy}.")
-
-
-def _may_be_absent(relationship: RelationshipProperty[Any]) -> bool:
-    by_foreign_key = relationship.direction is RelationshipDirection.MANYTOONE
-    return not by_foreign_key or any(column.nullable for column in relationship.local_columns)
 
 
 def _order(

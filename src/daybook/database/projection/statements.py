@@ -125,7 +125,15 @@ class Statements:
     ) -> Select[Any]:
         # What comes as bytes, neither the driver nor Python decodes; and they are UTF-8, as asyncpg always speaks it.
         item = sa.func.json_send(sa.func.row_to_json(row), type_=sa.LargeBinary).label("item")
-        return sa.select(item).select_from(source).where(*criteria).order_by(*self._order_by)
+        rows = sa.select(item).select_from(source).where(*criteria)
+        # What a list is ordered by has to be there, too: as a column it shows what it would add to FROM.
+        joined = rows.add_columns(*map(_column, self._order_by)).get_final_froms()
+        if len(joined) > 1:
+            raise ProjectionError(
+                f"{self._name}: a criterion or the order is of {joined[-1]}, which nothing joins, so that every row "
+                "would be combined with all of its rows. Write it with any() or has() of a relationship, or exists()."
+            )
+        return rows.order_by(*self._order_by)
 
     def _page(self, rows: Select[Any]) -> Select[Any]:
         """One row more than asked for tells whether the list goes on: it comes with the others, and with its length."""
