@@ -78,6 +78,12 @@ class Unauthenticated(DaybookError):
     title = "Sign in first"
 
 
+class AccountDeleted(Unauthenticated):
+    """The account of this token has been deleted."""
+
+    detail = "The account of this token has been deleted."
+
+
 class Forbidden(DaybookError):
     """The caller is known, and may not do this."""
 

@@ -33,6 +33,20 @@ async def test_a_token_is_shown_once(mina: Person) -> None:
     assert listed.json()[0]["lastUsedAt"] is None
 
 
+async def test_tokens_are_listed_as_they_were_made(mina: Person, juno: Person) -> None:
+    made = [await make(mina, name=name, scopes=["diary:read", "library:write"]) for name in ("first", "second")]
+    await make(juno)
+    shown = [{name: value for name, value in token.items() if name != "token"} for token in reversed(made)]
+    assert (await mina.client.get("/api/users/me/tokens")).json() == shown
+
+
+async def test_a_script_sees_the_sessions_and_has_none(server: Server, mina: Person) -> None:
+    async with server.client((await make(mina, scopes=["account:read"]))["token"]) as script:
+        sessions = (await script.get("/api/users/me/sessions")).json()
+    assert sessions == [one | {"current": False} for one in (await mina.client.get("/api/users/me/sessions")).json()]
+    assert set(sessions[0]) == {"id", "userAgent", "startedAt", "lastUsedAt", "expiresAt", "current"}
+
+
 async def test_the_last_use_is_noted(server: Server, mina: Person) -> None:
     async with server.client((await make(mina))["token"]) as script:
         await script.get("/api/log/food")

@@ -123,6 +123,15 @@ async def test_a_change_leaves_everything_else_as_it_was(mina: Person, change: d
     assert (await mina.client.get("/api/users/me")).json() == after
 
 
+async def test_changes_at_the_same_time_are_all_kept_and_shown(mina: Person) -> None:
+    changes = [{"username": "민아"}, {"timezone": "Europe/Lisbon"}, {"locale": "pt-PT"}, {"gender": "female"}]
+    answers = await asyncio.gather(*(mina.client.patch("/api/users/me", json=change) for change in changes))
+    assert {answer.status_code for answer in answers} == {200}
+    after = (await mina.client.get("/api/users/me")).json()
+    assert all(after | change == after for change in changes)
+    assert after in [answer.json() for answer in answers]
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -151,11 +160,16 @@ async def test_email_and_password_are_not_changed_without_the_password(mina: Per
     assert (wrong.status_code, wrong.json()["type"]) == (401, "/problems/wrong-credentials")
 
 
-async def test_a_deleted_account_has_no_password_to_confirm_with(mina: Person) -> None:
+async def test_a_deleted_account_is_neither_shown_nor_changed(mina: Person) -> None:
     await mina.client.delete("/api/users/me")
     change = {"email": "mina.new@example.com", "currentPassword": mina.password}
-    refused = await mina.client.patch("/api/users/me", json=change)
-    assert (refused.status_code, refused.json()["type"]) == (401, "/problems/unauthenticated")
+    for refused in (
+        await mina.client.patch("/api/users/me", json=change),
+        await mina.client.patch("/api/users/me", json={"username": "x"}),
+        await mina.client.get("/api/users/me"),
+    ):
+        assert (refused.status_code, refused.json()["type"]) == (401, "/problems/unauthenticated")
+        assert refused.json()["detail"] == "The account of this token has been deleted."
 
 
 async def test_a_new_password_needs_the_old_one_and_ends_other_sessions(

@@ -246,6 +246,5 @@ async def test_reading_takes_as_many_statements_for_twice_the_links(mina: Person
         with watch_statements() as changed:
             await mina.client.patch(url, json={"topics": ["b", "c", "d"]})
         counts.append((len(read), len(changed)))
-    assert counts[0] == counts[1]
-    assert counts[0][0] == 1
-    assert counts[0][1] <= 7
+    # A change loads the article, its links and its topics, and writes the article, a new topic and the old ones.
+    assert counts == [(1, 6), (1, 6)]

@@ -1,4 +1,4 @@
-"""Who may call a route, readable as the type of its parameter: `caller: DiaryWriter`, `access: DiaryAccess`."""
+"""Who may call a route, as the type of a parameter: `caller: DiaryWriter`, `access: DiaryAccess`."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,27 +27,27 @@ Authentication = Annotated[Authenticator, Depends(get_authenticator)]
 
 
 class Bearer(OAuth2PasswordBearer):
-    """The dependency that turns a request's bearer token into its caller, if it has the scope.
+    """The dependency that turns a request's bearer token into its caller, if the token has the scope.
 
-    It is FastAPI's security scheme itself, so that one dependency does what a chain of them would: each costs a
-    small read some twentieth of its time.
+    It is FastAPI's security scheme itself, since each dependency of a chain would cost a small read a twentieth of its
+    time.
     """
 
     def __init__(self, scope: Scope) -> None:
         super().__init__(
             tokenUrl="/api/users/token",
             scheme_name="bearer",
-            scopes={str(one): description for one, description in DESCRIPTIONS.items()},
+            scopes={str(granted): description for granted, description in DESCRIPTIONS.items()},
             description="An access token from signing in, or a personal API token.",
         )
         self.scope = scope
 
-    async def __call__(self, request: Request) -> Caller:  # type: ignore[override]  # the token's owner, not the token
+    async def __call__(self, request: Request) -> Caller:  # type: ignore[override]  # FastAPI's returns the token, this its owner
         """Return the caller; raises as `caller` does."""
         return await self.caller(request, request.state.clock())
 
     async def caller(self, request: Request, now: datetime) -> Caller:
-        """Return the caller; Unauthenticated without a good token, Forbidden without the scope."""
+        """Return the caller; Unauthenticated without a valid token, Forbidden without the scope."""
         state = request.scope["state"]  # what `request.state` wraps, at 3 us a request
         kind, _, token = request.headers.get("authorization", "").partition(" ")
         if kind.lower() != "bearer":
@@ -64,7 +64,7 @@ class Bearer(OAuth2PasswordBearer):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a route that only reads works with, from one dependency."""
+    """What a route that only reads works with."""
 
     caller: Caller
     database: Database
@@ -72,7 +72,7 @@ class Access:
 
     @property
     def reader(self) -> Executor:
-        """What projections are run with."""
+        """Runs projections."""
         return self.database.reader
 
     def require_user(self, user_id: int) -> None:
@@ -96,7 +96,7 @@ class ReadAccess(Bearer):
         return Access(await self.caller(request, now), state["database"], now)
 
 
-AccountReader = Annotated[Caller, Security(Bearer(Scope.ACCOUNT_READ), scopes=[Scope.ACCOUNT_READ])]
+AccountAccess = Annotated[Access, Security(ReadAccess(Scope.ACCOUNT_READ), scopes=[Scope.ACCOUNT_READ])]
 AccountWriter = Annotated[Caller, Security(Bearer(Scope.ACCOUNT_WRITE), scopes=[Scope.ACCOUNT_WRITE])]
 DiaryReader = Annotated[Caller, Security(Bearer(Scope.DIARY_READ), scopes=[Scope.DIARY_READ])]
 DiaryWriter = Annotated[Caller, Security(Bearer(Scope.DIARY_WRITE), scopes=[Scope.DIARY_WRITE])]
@@ -104,6 +104,5 @@ DiaryAccess = Annotated[Access, Security(ReadAccess(Scope.DIARY_READ), scopes=[S
 LibraryReader = Annotated[Caller, Security(Bearer(Scope.LIBRARY_READ), scopes=[Scope.LIBRARY_READ])]
 LibraryWriter = Annotated[Caller, Security(Bearer(Scope.LIBRARY_WRITE), scopes=[Scope.LIBRARY_WRITE])]
 LibraryAccess = Annotated[Access, Security(ReadAccess(Scope.LIBRARY_READ), scopes=[Scope.LIBRARY_READ])]
-CommunityReader = Annotated[Caller, Security(Bearer(Scope.COMMUNITY_READ), scopes=[Scope.COMMUNITY_READ])]
 CommunityWriter = Annotated[Caller, Security(Bearer(Scope.COMMUNITY_WRITE), scopes=[Scope.COMMUNITY_WRITE])]
 CommunityAccess = Annotated[Access, Security(ReadAccess(Scope.COMMUNITY_READ), scopes=[Scope.COMMUNITY_READ])]

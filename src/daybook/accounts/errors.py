@@ -1,66 +1,71 @@
-"""What can go wrong with an account, as a client is told of it."""
+"""What can go wrong with an account."""
 
 from daybook.errors import Conflict, InvalidInput, NotFound, RateLimited, Unauthenticated, Unavailable
 
 
 class AccountExists(Conflict):
-    """The email or the user key is another account's already."""
+    """Another account has this email address or user key."""
 
     code = "account-exists"
-    title = "There is such an account already"
+    title = "Account already exists"
 
 
 class WrongCredentials(Unauthenticated):
-    """Unknown email or wrong password: the two look alike on purpose."""
+    """The email address or the password is wrong. Which of the two is not told, on purpose."""
 
     code = "wrong-credentials"
-    title = "Email or password is wrong"
+    title = "Wrong email address or password"
+    detail = "There is no account with this email address and password."
 
 
 class TooManyAttempts(RateLimited):
-    """Too many failed sign-ins for this account or from this address."""
+    """Signing in to this account, or from this network address, has failed too often. Wait for `Retry-After`."""
 
     code = "too-many-attempts"
     title = "Too many failed sign-ins"
+    detail = "Too many sign-ins have failed. Wait before you try again."
 
 
 class InvalidRefreshToken(Unauthenticated):
-    """The refresh token is unknown, expired, revoked or was used before."""
+    """The refresh token is unknown, expired, revoked or was used before. Sign in again."""
 
     code = "invalid-refresh-token"
-    title = "This refresh token is not good any more"
+    title = "Invalid refresh token"
+    detail = "The refresh token is unknown, expired or revoked. Sign in again."
 
 
 class UnknownProvider(InvalidInput):
-    """No OpenID Connect provider of that name is configured."""
+    """No OpenID Connect provider of this name is configured."""
 
     code = "unknown-provider"
-    title = "There is no such sign-in provider"
+    title = "Unknown sign-in provider"
 
 
 class InvalidIDToken(Unauthenticated):
-    """The ID token is not one that the provider made for Daybook, or it is no longer valid."""
+    """The ID token is invalid: it was not issued by the provider for Daybook, has expired, or was changed."""
 
     code = "invalid-id-token"
-    title = "This ID token cannot be accepted"
+    title = "Invalid ID token"
 
 
 class ProviderUnavailable(Unavailable):
-    """The provider's keys could not be fetched."""
+    """The provider's signing keys cannot be fetched at the moment."""
 
     code = "provider-unavailable"
-    title = "The sign-in provider cannot be reached"
+    title = "Sign-in provider unavailable"
 
 
 class SessionNotFound(NotFound):
-    """No such signed-in session among the caller's own."""
+    """None of your sessions has this id, or it has ended already."""
 
     code = "session-not-found"
-    title = "There is no such session"
+    title = "Session not found"
+    detail = "None of your sessions has this id."
 
 
 class APITokenNotFound(NotFound):
-    """No such API token among the caller's own."""
+    """None of your API tokens has this id."""
 
     code = "api-token-not-found"
-    title = "There is no such API token"
+    title = "API token not found"
+    detail = "None of your API tokens has this id."

@@ -1,7 +1,7 @@
 """Idempotency-Key: a POST whose answer was lost can be sent again, and gets the first answer.
 
-As the IETF draft (draft-ietf-httpapi-idempotency-key-header) has it: 409 while the first is being worked on, 422
-when the key comes with another request. The key's row is written in the transaction of the work itself, so that
+As in the IETF draft (draft-ietf-httpapi-idempotency-key-header): 409 while the first request is being processed, 422
+when the key is sent with a different request. The key's row is written in the transaction of the work itself, so that
 there is never one without the other.
 """
 
@@ -29,23 +29,28 @@ REPLAYED = "Idempotency-Replayed"
 
 Key = Annotated[
     str | None,
-    Header(description="Any unique text: the same request with the same key gets the first answer again."),
+    Header(
+        description="Any unique text. A request that is sent again with the same key gets the answer of the first one.",
+        examples=["01935a2e-6d0c-7c55-8a3e-5f2b9d1c7e40"],
+    ),
     StringConstraints(min_length=1, max_length=200),
 ]
 
 
 class RequestInFlight(Conflict):
-    """The first request with this Idempotency-Key is still being worked on."""
+    """The first request with this `Idempotency-Key` is still being processed. Try again shortly."""
 
     code = "request-in-flight"
-    title = "The same request is being worked on"
+    title = "Request in progress"
+    detail = "The first request with this Idempotency-Key is still being processed."
 
 
 class KeyReused(InvalidInput):
-    """This Idempotency-Key came with another request before."""
+    """This `Idempotency-Key` was sent with a different request before. Use a new key."""
 
     code = "idempotency-key-reused"
-    title = "This Idempotency-Key belongs to another request"
+    title = "Idempotency-Key already used"
+    detail = "This Idempotency-Key was sent with a different request before; use a new one."
 
 
 Answer = tuple[int, BaseModel]
@@ -54,61 +59,53 @@ Answer = tuple[int, BaseModel]
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """Does a request's work once for its Idempotency-Key; without a key, it simply does it.
+    """Does the work of a request once for its Idempotency-Key; without a key, it simply does it.
 
-    `sent` is what was asked for. Its methods raise RequestInFlight or KeyReused.
+    `body` is the request's. Its methods raise RequestInFlight or KeyReused.
     """
 
     request: Request
     key: str | None
 
-    async def __call__(
-        self, caller: Caller, sent: BaseModel | bytes, work: Callable[[AsyncSession], Awaitable[Answer]]
-    ) -> Response:
-        """Return the answer of `work`, a unit of work that is committed by then, or that of the first time."""
-        database: Database = self.request.state.database
-        async with database.write.begin() as session:
-            if first := await self._find_answer(session, caller, sent):
-                return first
-            status, body = await work(session)
-            if self.key is not None:
-                await self._remember(session, caller, sent, status, body)
-        return _respond(status, body)
-
     async def one_statement(
-        self, caller: Caller, sent: BaseModel | bytes, work: Callable[[Executor], Awaitable[Answer]]
+        self, caller: Caller, body: BaseModel | bytes, work: Callable[[Executor], Awaitable[Answer]]
     ) -> Response:
-        """Return the answer of `work`, which writes with one statement, or that of the first time.
+        """Return the answer of `work`, which writes with one statement, or the answer of the first such request.
 
-        Without a key such work needs no transaction around it.
+        Without a key, such work needs no transaction around it.
         """
+        database: Database = self.request.state.database
         if self.key is None:
-            database: Database = self.request.state.database
             return _respond(*await work(database.writer))
-        return await self(caller, sent, lambda session: work(SessionExecutor(session)))
+        async with database.write.begin() as session:
+            if first := await self._find_answer(session, caller, body):
+                return first
+            status, answer = await work(SessionExecutor(session))
+            await self._remember(session, caller, body, status, answer)
+        return _respond(status, answer)
 
-    async def first_answer(self, caller: Caller, sent: BaseModel | bytes) -> Response | None:
-        """Return the answer that this key has had already, if any: for who has to wait before the work proper."""
+    async def first_answer(self, caller: Caller, body: BaseModel | bytes) -> Response | None:
+        """Return the answer of the first request with this key, if any, for work that first has to wait elsewhere."""
         if self.key is None:
             return None
         database: Database = self.request.state.database
         async with database.write.begin() as session:
-            return await self._find_answer(session, caller, sent)
+            return await self._find_answer(session, caller, body)
 
-    async def _find_answer(self, session: AsyncSession, caller: Caller, sent: BaseModel | bytes) -> Response | None:
+    async def _find_answer(self, session: AsyncSession, caller: Caller, body: BaseModel | bytes) -> Response | None:
         if self.key is None:
             return None
         locked, first = (await session.execute(_lock_and_find(caller.user_id, self.key))).one()
         if not locked:
-            raise RequestInFlight("The first request with this Idempotency-Key is still being worked on.")
+            raise RequestInFlight
         if first is None:
             return None
-        if first.fingerprint != self._fingerprint(sent):
-            raise KeyReused("This Idempotency-Key came with another request before; take a new one.")
+        if first.fingerprint != self._fingerprint(body):
+            raise KeyReused
         return JSONResponse(first.response, first.status, {REPLAYED: "true"})
 
     async def _remember(
-        self, session: AsyncSession, caller: Caller, sent: BaseModel | bytes, status: int, body: BaseModel
+        self, session: AsyncSession, caller: Caller, body: BaseModel | bytes, status: int, answer: BaseModel
     ) -> None:
         user_id = caller.user_id
         outdated = and_(IdempotencyKey.user_id == user_id, IdempotencyKey.created_at < func.now() - KEPT)
@@ -117,19 +114,19 @@ class Once:
             IdempotencyKey(
                 user_id=user_id,
                 key=self.key,
-                fingerprint=self._fingerprint(sent),
+                fingerprint=self._fingerprint(body),
                 status=status,
-                response=body.model_dump(mode="json", by_alias=True),
+                response=answer.model_dump(mode="json", by_alias=True),
             )
         )
         try:
             await session.flush()
-        except IntegrityError as error:  # the first was committed between our look and our lock
-            raise RequestInFlight("The first request with this Idempotency-Key has just been done.") from error
+        except IntegrityError as error:  # the first request was committed between our look and our lock
+            raise RequestInFlight("The first request with this Idempotency-Key has just been processed.") from error
 
-    def _fingerprint(self, sent: BaseModel | bytes) -> bytes:
-        body = sent if isinstance(sent, bytes) else sent.model_dump_json(exclude_unset=True).encode()
-        return sha256(f"{self.request.method} {self.request.url.path}\n".encode() + body).digest()
+    def _fingerprint(self, body: BaseModel | bytes) -> bytes:
+        content = body if isinstance(body, bytes) else body.model_dump_json(exclude_unset=True).encode()
+        return sha256(f"{self.request.method} {self.request.url.path}\n".encode() + content).digest()
 
 
 def _respond(status: int, body: BaseModel) -> Response:

@@ -1,40 +1,53 @@
-"""The tables of accounts: people, the ways they sign in, and what they sign in with."""
+"""The tables of accounts: users, how they sign in, and their tokens."""
 
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, SmallInteger, String, func, text
+from sqlalchemy import (
+    BigInteger,
+    Enum,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Uuid,
+    bindparam,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, column_property, mapped_column
 
+from daybook.accounts.caller import Scope
 from daybook.database.base import Base, BigIntId, CreatedAt, Timestamped
 
 
 def owner(*, index: bool = False) -> Mapped[int]:
-    """Return the column of a row's owner, who takes the row along when the account is deleted.
+    """Return the column of a row's owner, with whose account the row is deleted.
 
-    `index` is for tables in which no other index begins with the owner: every foreign key has one.
+    `index` is for tables in which no other index begins with the owner: every foreign key has an index.
     """
     return mapped_column(BigInteger, ForeignKey("users.id", ondelete="CASCADE"), index=index)
 
 
 class User(Timestamped, Base):
-    """A person. It has no collections: what a person owns is found by its `user_id`."""
+    """A user. It has no collections: what a user owns is found by its `user_id`."""
 
     __tablename__ = "users"
 
     id: Mapped[BigIntId]
     user_key: Mapped[str] = mapped_column(unique=True)
-    """The identity that a mini-app or device hands over."""
+    """The identity that a mini-app or device sends."""
     email: Mapped[str | None]
     username: Mapped[str]
     password_hash: Mapped[str | None]
-    """None for who signs in through OpenID Connect only."""
+    """None for a user who signs in through OpenID Connect only."""
     profile_image: Mapped[str | None]
     locale: Mapped[str | None]
     timezone: Mapped[str]
-    """IANA name; says which day it is for this person."""
+    """IANA name; decides which day it is for this user."""
     gender: Mapped[str | None]
     age_range: Mapped[str | None]
     is_premium: Mapped[bool] = mapped_column(server_default=text("false"))
@@ -43,7 +56,7 @@ class User(Timestamped, Base):
 
 
 class Identity(Base):
-    """One way of a person to sign in through an OpenID Connect provider."""
+    """A user's identity at an OpenID Connect provider."""
 
     __tablename__ = "identities"
 
@@ -55,14 +68,14 @@ class Identity(Base):
 
 
 class RefreshToken(Base):
-    """One refresh token. The tokens of one sign-in are a family, in which one at a time is unused."""
+    """A refresh token. The tokens of a session are a family, of which one at a time is unused."""
 
     __tablename__ = "sessions"
 
     id: Mapped[BigIntId]
     user_id: Mapped[int] = owner(index=True)
     family: Mapped[UUID] = mapped_column(index=True)
-    """What a client sees as the session's id."""
+    """The id of the session, as clients see it."""
     token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
     """SHA-256; the token itself is random, so that no slow hash is needed."""
     user_agent: Mapped[str | None] = mapped_column(String(300))
@@ -71,6 +84,16 @@ class RefreshToken(Base):
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+
+
+# Whether it is the session that the statement's parameter `current_session` names.
+RefreshToken.current = column_property(
+    RefreshToken.family == bindparam("current_session", type_=Uuid), deferred=True, raiseload=True
+)
+
+
+# Without a length: the column is VARCHAR[].
+SCOPE = Enum(Scope, native_enum=False, length=None, values_callable=lambda scopes: [scope.value for scope in scopes])
 
 
 class APIToken(Base):
@@ -82,27 +105,27 @@ class APIToken(Base):
     user_id: Mapped[int] = owner(index=True)
     name: Mapped[str]
     prefix: Mapped[str]
-    """Its first characters, by which its owner recognises it."""
+    """Its first characters, by which the owner recognizes it."""
     token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
-    scopes: Mapped[list[str]] = mapped_column(ARRAY(String))
+    scopes: Mapped[list[Scope]] = mapped_column(ARRAY(SCOPE))
     created_at: Mapped[CreatedAt]
     last_used_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
 
 
 class SignInFailures(Base):
-    """How often signing in failed lately, for one account or from one address."""
+    """How often signing in has failed lately, for an account or from a network address."""
 
     __tablename__ = "sign_in_failures"
 
     bucket: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
-    """SHA-256 of what is counted, so that no address or email is kept."""
+    """SHA-256 of the account or address, so that neither is stored."""
     failures: Mapped[int]
     since: Mapped[datetime] = mapped_column(index=True)
 
 
 class IdempotencyKey(Base):
-    """The first answer to a request that its client may repeat."""
+    """The first answer to a request that its client may send again."""
 
     __tablename__ = "idempotency_keys"
 

@@ -1,4 +1,4 @@
-"""Passwords, hashed with argon2 on threads of their own, two at a time."""
+"""Passwords, hashed with Argon2 on threads, two at a time."""
 
 import functools
 from collections.abc import Callable
@@ -15,8 +15,8 @@ Result = TypeVar("Result")
 class Passwords:
     """Hashes and checks passwords without blocking the event loop.
 
-    The cost is OWASP's second choice for argon2id (19 MiB, two passes, one lane): some 50 ms. More than two at
-    once would only take turns on the cores that everything else needs as well.
+    The cost is OWASP's second choice for Argon2id (19 MiB, two passes, one lane): about 50 ms. More than two at a time
+    would only compete for the cores that everything else needs as well.
     """
 
     def __init__(self) -> None:
@@ -28,14 +28,14 @@ class Passwords:
         return self._hasher.hash("nobody's password")
 
     async def hash(self, password: str) -> str:
-        """Return the password's hash, with a salt of its own."""
+        """Return a salted hash of the password."""
         return await self._on_thread(lambda: self._hasher.hash(password))
 
     async def verify(self, password: str, password_hash: str | None) -> tuple[bool, str | None]:
-        """Return whether the password is the hash's, and a new hash where the old one's cost is out of date.
+        """Return whether the password matches the hash, and a new hash if the cost of this one is out of date.
 
-        Without a hash (no such account, or one without a password) it takes as long, and is False: the time
-        must not tell who has an account.
+        Without a hash (no such account, or one without a password) it takes just as long and returns False: the time
+        must not reveal who has an account.
         """
         if password_hash is None:
             await self._on_thread(lambda: self._hasher.verify(password, self._nobodys_hash))

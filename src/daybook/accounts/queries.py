@@ -1,4 +1,4 @@
-"""The statements of accounts. What belongs to a person takes its owner as a required argument."""
+"""The statements of accounts. One about a user's own rows takes the owner as a required argument."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.sql.dml import ReturningDelete, ReturningInsert, ReturningUpdate
 
+from daybook.accounts.caller import Scope
 from daybook.accounts.models import APIToken, Identity, RefreshToken, SignInFailures, User
 
 
@@ -39,31 +40,31 @@ def known_timezone(name: str, now: datetime) -> Select[Any]:
     return select(func.timezone(name, now))
 
 
-# --- people
+# --- users
 
 
 def user(user_id: int) -> Select[User]:
-    """The person with this id."""
+    """The user with this id."""
     return select(User).where(User.id == user_id)
 
 
 def password_hash(user_id: int) -> Select[str | None]:
-    """The hash of a person's password, None for somebody who signs in through OpenID Connect only."""
+    """The hash of a user's password; None for one who signs in through OpenID Connect only."""
     return select(User.password_hash).where(User.id == user_id)
 
 
 def user_by_email(email: str) -> Select[User]:
-    """The person with this email, in any letter case."""
+    """The user with this email, in any letter case."""
     return select(User).where(func.lower(User.email) == func.lower(email))
 
 
 def register(columns: dict[str, Any]) -> ReturningInsert[User]:
-    """Make a person, or no row when the email or the user key is taken."""
+    """Create a user, or no row when the email or the user key is taken."""
     return pg_insert(User).values(columns).on_conflict_do_nothing().returning(User)
 
 
 def has_user_key(user_id: int, user_key: str) -> Select[int]:
-    """A row if the user key is this person's own."""
+    """A row if the user key is this user's own."""
     return select(User.id).where(User.id == user_id, User.user_key == user_key)
 
 
@@ -76,7 +77,7 @@ def user_key_is_taken(user_key: str) -> Select[int]:
 
 
 def user_of_identity(provider: str, subject: str) -> Select[User]:
-    """The person whom this provider knows by this subject."""
+    """The user whom this provider knows by this subject."""
     return (
         select(User)
         .join(Identity, Identity.user_id == User.id)
@@ -85,7 +86,7 @@ def user_of_identity(provider: str, subject: str) -> Select[User]:
 
 
 def link_identity(user_id: int, provider: str, subject: str) -> ReturningInsert[int]:
-    """Link the identity to the person, or no row when it has just been linked to another."""
+    """Link the identity to the user, or no row when it has just been linked to another one."""
     return (
         pg_insert(Identity)
         .values(user_id=user_id, provider=provider, subject=subject)
@@ -98,10 +99,10 @@ def link_identity(user_id: int, provider: str, subject: str) -> ReturningInsert[
 
 
 def count_attempt(buckets: Sequence[bytes], now: datetime, window: timedelta) -> ReturningInsert[bytes, int, datetime]:
-    """Count one more attempt in each bucket; (bucket, failures, since), a bucket older than the window starts anew.
+    """Count an attempt in each bucket; (bucket, failures, since). A bucket older than the window starts again at 1.
 
-    The attempt is counted before the password is tried and struck out if it was right, so that no number of
-    attempts at the same time can try more than the limit.
+    The attempt is counted before the password is checked and uncounted if it was correct, so that no number of
+    simultaneous attempts can exceed the limit.
     """
     # Sorted: two attempts that lock the same rows in different order would deadlock.
     statement = pg_insert(SignInFailures).values(
@@ -117,8 +118,8 @@ def count_attempt(buckets: Sequence[bytes], now: datetime, window: timedelta) ->
     ).returning(SignInFailures.bucket, SignInFailures.failures, SignInFailures.since)
 
 
-def strike_out_attempt(buckets: Sequence[bytes]) -> Update:
-    """Take back the attempt in each bucket: it was right."""
+def uncount_attempt(buckets: Sequence[bytes]) -> Update:
+    """Uncount the attempt in each bucket: its password was correct."""
     locked = (
         select(SignInFailures.bucket)
         .where(SignInFailures.bucket.in_(buckets))
@@ -132,8 +133,8 @@ def strike_out_attempt(buckets: Sequence[bytes]) -> Update:
     )
 
 
-def forget_attempts(before: datetime) -> Delete:
-    """Delete the buckets that nobody counts any more."""
+def delete_old_attempts(before: datetime) -> Delete:
+    """Delete the buckets whose window is over."""
     return delete(SignInFailures).where(SignInFailures.since <= before)
 
 
@@ -141,9 +142,9 @@ def forget_attempts(before: datetime) -> Delete:
 
 
 def rotate(token_hash: bytes, successor_hash: bytes, now: datetime, expires_at: datetime) -> ReturningInsert[int, UUID]:
-    """Use the token up and store its successor; (user_id, family), or no row when it was not there to be used.
+    """Mark the token as used and store its successor; (user_id, family), or no row when it cannot be used.
 
-    One statement, so that of any number of requests with the same token one makes the successor.
+    One statement, so that of any number of requests with the same token only one creates the successor.
     """
     used: CTE = (
         update(RefreshToken)
@@ -168,12 +169,12 @@ def rotate(token_hash: bytes, successor_hash: bytes, now: datetime, expires_at: 
 
 
 def refresh_token(token_hash: bytes) -> Select[RefreshToken]:
-    """The row of a refresh token, whatever became of it."""
+    """The row of a refresh token, used or not."""
     return select(RefreshToken).where(RefreshToken.token_hash == token_hash)
 
 
 def revoke_family(user_id: int, family: UUID, now: datetime) -> ReturningUpdate[int]:
-    """Revoke a sign-in: none of its tokens is good any more."""
+    """Revoke a session: all of its tokens that are not revoked already."""
     return (
         update(RefreshToken)
         .where(RefreshToken.user_id == user_id, RefreshToken.family == family, RefreshToken.revoked_at.is_(None))
@@ -183,7 +184,7 @@ def revoke_family(user_id: int, family: UUID, now: datetime) -> ReturningUpdate[
 
 
 def revoke_other_families(user_id: int, kept: UUID | None, now: datetime) -> Update:
-    """Revoke every sign-in of this person but one."""
+    """Revoke every session of a user except one."""
     return (
         update(RefreshToken)
         .where(
@@ -195,22 +196,8 @@ def revoke_other_families(user_id: int, kept: UUID | None, now: datetime) -> Upd
     )
 
 
-def live_sessions(user_id: int, now: datetime) -> Select[RefreshToken]:
-    """The unused token of each sign-in, the latest used first."""
-    return (
-        select(RefreshToken)
-        .where(
-            RefreshToken.user_id == user_id,
-            RefreshToken.used_at.is_(None),
-            RefreshToken.revoked_at.is_(None),
-            RefreshToken.expires_at > now,
-        )
-        .order_by(RefreshToken.issued_at.desc(), RefreshToken.id.desc())
-    )
-
-
-def forget_old_tokens(user_id: int, now: datetime, used_before: datetime) -> Delete:
-    """Delete what no longer matters: expired tokens, and used ones whose reuse would be of no consequence."""
+def delete_old_tokens(user_id: int, now: datetime, used_before: datetime) -> Delete:
+    """Delete expired tokens, and used ones for which reuse is not watched for any more."""
     return delete(RefreshToken).where(
         RefreshToken.user_id == user_id,
         or_(RefreshToken.expires_at <= now, RefreshToken.used_at <= used_before),
@@ -220,22 +207,17 @@ def forget_old_tokens(user_id: int, now: datetime, used_before: datetime) -> Del
 # --- API tokens
 
 
-def api_tokens(user_id: int) -> Select[APIToken]:
-    """This person's API tokens, the newest first."""
-    return select(APIToken).where(APIToken.user_id == user_id).order_by(APIToken.id.desc())
-
-
 def delete_api_token(user_id: int, token_id: int) -> ReturningDelete[int]:
-    """Delete this person's API token; its id, or no row."""
+    """Delete an API token of this user; its id, or no row."""
     return delete(APIToken).where(APIToken.user_id == user_id, APIToken.id == token_id).returning(APIToken.id)
 
 
-def use_api_token(token_hash: bytes, now: datetime) -> Select[int, list[str]]:
-    """Whose token this is and its scopes, unless it has expired; notes that it was used.
+def use_api_token(token_hash: bytes, now: datetime) -> Select[int, list[Scope]]:
+    """The owner of a token and its scopes, unless it has expired. Records when it was last used.
 
-    Notes it once a minute at most, since a row that each request writes is a queue.
+    That is recorded at most once a minute, since requests would queue for a row that each of them writes.
     """
-    good = and_(APIToken.token_hash == token_hash, or_(APIToken.expires_at.is_(None), APIToken.expires_at > now))
-    unnoted = or_(APIToken.last_used_at.is_(None), APIToken.last_used_at < now - timedelta(minutes=1))
-    noted = update(APIToken).where(good, unnoted).values(last_used_at=now)
-    return select(APIToken.user_id, APIToken.scopes).where(good).add_cte(noted.cte("noted"))
+    valid = and_(APIToken.token_hash == token_hash, or_(APIToken.expires_at.is_(None), APIToken.expires_at > now))
+    unrecorded = or_(APIToken.last_used_at.is_(None), APIToken.last_used_at < now - timedelta(minutes=1))
+    recorded = update(APIToken).where(valid, unrecorded).values(last_used_at=now)
+    return select(APIToken.user_id, APIToken.scopes).where(valid).add_cte(recorded.cte("recorded"))

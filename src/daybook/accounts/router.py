@@ -1,12 +1,12 @@
-"""Accounts over HTTP. `public` needs no token, `router` does."""
+"""Accounts over HTTP. The operations of `public` need no token."""
 
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Depends, Request
+from fastapi import APIRouter, Body, Depends, Request, Response
 from fastapi.security import OAuth2PasswordRequestForm
 
-from daybook.accounts.authentication import AccountReader, AccountWriter, Authentication
+from daybook.accounts.authentication import AccountAccess, AccountWriter, Authentication
 from daybook.accounts.errors import (
     AccountExists,
     APITokenNotFound,
@@ -18,7 +18,8 @@ from daybook.accounts.errors import (
     UnknownProvider,
     WrongCredentials,
 )
-from daybook.accounts.models import APIToken, RefreshToken, User
+from daybook.accounts.models import User
+from daybook.accounts.projections import ACCOUNT, API_TOKENS, SESSIONS
 from daybook.accounts.schemas import (
     APITokenCreate,
     APITokenCreated,
@@ -37,9 +38,12 @@ from daybook.accounts.schemas import (
     UserUpdate,
 )
 from daybook.accounts.service import api_tokens, sign_in, users
+from daybook.errors import AccountDeleted
+from daybook.web.hot import hot
+from daybook.web.page import json_response
 from daybook.web.problem import problems
 from daybook.web.schema import BigId
-from daybook.web.session import Now, ReadSession, TheDatabase, WriteSession, sql_budget
+from daybook.web.session import Now, TheDatabase, WriteSession, sql_budget
 
 public = APIRouter(prefix="/api/users", tags=["accounts"])
 router = APIRouter(prefix="/api/users", tags=["accounts"])
@@ -50,6 +54,9 @@ async def _device(request: Request) -> sign_in.Device:
     return sign_in.Device(address, request.headers.get("user-agent"))
 
 
+NO_SESSION = UUID(int=0)
+"""Stands for the session of an API token, which has none."""
+
 Device = Annotated[sign_in.Device, Depends(_device)]
 
 
@@ -57,7 +64,7 @@ Device = Annotated[sign_in.Device, Depends(_device)]
     "", status_code=201, response_model=UserRead, responses=problems(AccountExists), openapi_extra=sql_budget(3)
 )
 async def register(new: UserCreate, database: TheDatabase, auth: Authentication, now: Now) -> User:
-    """Make an account."""
+    """Create an account."""
     return await users.register(database, auth.passwords, new, now)
 
 
@@ -67,13 +74,13 @@ async def register(new: UserCreate, database: TheDatabase, auth: Authentication,
     openapi_extra=sql_budget(9),
 )
 async def log_in(
-    sent: Annotated[SignIn, Body()], database: TheDatabase, auth: Authentication, device: Device, now: Now
+    credentials: Annotated[SignIn, Body()], database: TheDatabase, auth: Authentication, device: Device, now: Now
 ) -> SignedIn:
-    """Sign in with email and password, or with an ID token of an OpenID Connect provider."""
-    if isinstance(sent, OpenIDSignIn):
-        user, tokens = await sign_in.with_openid(database, auth, sent, device, now)
+    """Sign in with a password, or with an ID token of an OpenID Connect provider."""
+    if isinstance(credentials, OpenIDSignIn):
+        user, tokens = await sign_in.with_openid(database, auth, credentials, device, now)
     else:
-        user, tokens = await sign_in.with_password(database, auth, sent, device, now)
+        user, tokens = await sign_in.with_password(database, auth, credentials, device, now)
     return SignedIn(
         access_token=tokens.access_token,
         refresh_token=tokens.refresh_token,
@@ -90,9 +97,12 @@ async def get_oauth2_token(
     device: Device,
     now: Now,
 ) -> OAuth2Token:
-    """Sign in by OAuth2's password form (RFC 6749, 4.3), with the email as the username."""
-    sent = PasswordSignIn(email=form.username, password=form.password)
-    _, tokens = await sign_in.with_password(database, auth, sent, device, now)
+    """Sign in with the OAuth 2.0 password form.
+
+    As in RFC 6749, section 4.3; the username is the email address.
+    """
+    credentials = PasswordSignIn(email=form.username, password=form.password)
+    _, tokens = await sign_in.with_password(database, auth, credentials, device, now)
     return OAuth2Token(
         access_token=tokens.access_token,
         refresh_token=tokens.refresh_token,
@@ -101,22 +111,29 @@ async def get_oauth2_token(
 
 
 @public.post("/token/refresh", responses=problems(InvalidRefreshToken), openapi_extra=sql_budget(3))
-async def refresh_token(sent: RefreshRequest, database: TheDatabase, auth: Authentication, now: Now) -> Refreshed:
-    """Trade a refresh token in for a new access token and the next refresh token."""
-    tokens = await sign_in.refresh(database, auth, sent.refresh_token, now)
+async def refresh_token(refresh: RefreshRequest, database: TheDatabase, auth: Authentication, now: Now) -> Refreshed:
+    """Refresh the tokens of a session.
+
+    The refresh token is exchanged for a new access token and a new refresh token.
+    """
+    tokens = await sign_in.refresh(database, auth, refresh.refresh_token, now)
     return Refreshed(tokens=TokenPair(access_token=tokens.access_token, refresh_token=tokens.refresh_token))
 
 
 @router.post("/logout", status_code=204, responses=problems(), openapi_extra=sql_budget(3))
-async def log_out(caller: AccountWriter, session: WriteSession, now: Now, sent: RefreshRequest | None = None) -> None:
-    """End the session of the access token, and that of the refresh token if one is sent."""
-    await sign_in.sign_out(session, caller, sent.refresh_token if sent else None, now)
+async def log_out(
+    caller: AccountWriter, session: WriteSession, now: Now, refresh: RefreshRequest | None = None
+) -> None:
+    """Sign out. Ends the session of the access token, and that of the refresh token if you send one."""
+    await sign_in.sign_out(session, caller, refresh.refresh_token if refresh else None, now)
 
 
 @router.get("/me", response_model=UserRead, responses=problems(), openapi_extra=sql_budget(1))
-async def get_me(caller: AccountReader, session: ReadSession) -> User:
-    """The caller's account."""
-    return await users.get(session, caller)
+@hot
+async def get_me(access: AccountAccess) -> Response:
+    """Get your account."""
+    user_id = access.caller.user_id
+    return json_response(await ACCOUNT.one(access.reader, or_raise=AccountDeleted, user_id=user_id))
 
 
 @router.patch(
@@ -125,45 +142,49 @@ async def get_me(caller: AccountReader, session: ReadSession) -> User:
 async def update_me(
     changes: UserUpdate, caller: AccountWriter, database: TheDatabase, auth: Authentication, now: Now
 ) -> User:
-    """Change your account. A new password ends every other session."""
+    """Update your account. A new password ends every other session."""
     return await users.update(database, auth.passwords, caller, changes, now)
 
 
 @router.delete("/me", status_code=204, responses=problems(), openapi_extra=sql_budget(2))
 async def delete_me(caller: AccountWriter, session: WriteSession) -> None:
-    """Delete your account and everything in it, for good."""
+    """Delete your account and everything in it. This cannot be undone."""
     await users.delete(session, caller)
 
 
-@router.get("/me/sessions", responses=problems(), openapi_extra=sql_budget(1))
-async def list_sessions(caller: AccountReader, session: ReadSession, now: Now) -> list[SessionRead]:
-    """Where the caller is signed in, the latest used first."""
-    return [_session_read(one, caller.session) for one in await sign_in.sessions_of(session, caller, now)]
-
-
-def _session_read(token: RefreshToken, current: UUID | None) -> SessionRead:
-    return SessionRead.model_validate(token).model_copy(update={"current": token.family == current})
+@router.get("/me/sessions", response_model=list[SessionRead], responses=problems(), openapi_extra=sql_budget(1))
+@hot
+async def list_sessions(access: AccountAccess) -> Response:
+    """List the devices and browsers that are signed in, the latest used first."""
+    sessions = await SESSIONS.json(
+        access.reader,
+        user_id=access.caller.user_id,
+        current_session=access.caller.session or NO_SESSION,
+        now=access.now,
+    )
+    return json_response(sessions)
 
 
 @router.delete(
     "/me/sessions/{session_id}", status_code=204, responses=problems(SessionNotFound), openapi_extra=sql_budget(1)
 )
 async def end_session(session_id: UUID, caller: AccountWriter, session: WriteSession, now: Now) -> None:
-    """Sign a device out: its refresh token is revoked at once, its access token dies within minutes."""
+    """End a session. Its refresh token is revoked at once; its access token expires within minutes."""
     await sign_in.end_session(session, caller, session_id, now)
 
 
 @router.get("/me/tokens", response_model=list[APITokenRead], responses=problems(), openapi_extra=sql_budget(1))
-async def list_api_tokens(caller: AccountReader, session: ReadSession) -> list[APIToken]:
-    """The caller's API tokens, the newest first."""
-    return await api_tokens.list_all(session, caller)
+@hot
+async def list_api_tokens(access: AccountAccess) -> Response:
+    """List your API tokens, the newest first."""
+    return json_response(await API_TOKENS.json(access.reader, user_id=access.caller.user_id))
 
 
 @router.post("/me/tokens", status_code=201, responses=problems(), openapi_extra=sql_budget(1))
 async def create_api_token(
     new: APITokenCreate, caller: AccountWriter, session: WriteSession, now: Now
 ) -> APITokenCreated:
-    """Make an API token for a script. The token is shown this once."""
+    """Create an API token for a script. The token itself is shown only this once."""
     stored, token = await api_tokens.create(session, caller, new, now)
     return APITokenCreated(**APITokenRead.model_validate(stored).model_dump(), token=token)
 
@@ -171,6 +192,6 @@ async def create_api_token(
 @router.delete(
     "/me/tokens/{token_id}", status_code=204, responses=problems(APITokenNotFound), openapi_extra=sql_budget(1)
 )
-async def delete_api_token(token_id: BigId, caller: AccountWriter, session: WriteSession) -> None:
-    """Delete an API token; it stops working at once."""
-    await api_tokens.delete(session, caller, token_id)
+async def delete_api_token(token_id: BigId, caller: AccountWriter, database: TheDatabase) -> None:
+    """Delete an API token. It stops working at once."""
+    await api_tokens.delete(database, caller, token_id)

@@ -1,4 +1,4 @@
-"""The bodies of the accounts' routes."""
+"""The request and response bodies of accounts."""
 
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -7,6 +7,7 @@ from zoneinfo import available_timezones
 from pydantic import (
     MISSING,
     AfterValidator,
+    AliasPath,
     AwareDatetime,
     ConfigDict,
     Discriminator,
@@ -47,20 +48,27 @@ WebAddress = Annotated[str, StringConstraints(max_length=2000), STORABLE, AfterV
 
 
 class UserCreate(Schema):
-    """A new account."""
+    """An account to create."""
 
     email: Email
     password: Password
     username: Username
     timezone: Timezone
-    user_key: Annotated[Line | None, Field(description="The identity that a device or mini-app knows you by.")] = None
+    user_key: Annotated[
+        Line | None, Field(description="Your identity on a device or in a mini-app; generated if left out.")
+    ] = None
     gender: Word | None = None
     age_range: AgeRange | None = None
     locale: Locale | None = None
 
 
 class UserUpdate(Schema):
-    """The fields to change. A field that is left out keeps its value. Email and password need `currentPassword`."""
+    """The fields to change. Fields that are left out keep their values.
+
+    A new email or password needs `currentPassword`.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"username": "Mina", "timezone": "Europe/Lisbon"}]})
 
     username: Username | MISSING = MISSING
     timezone: Timezone | MISSING = MISSING
@@ -84,7 +92,7 @@ class UserUpdate(Schema):
 
 
 class UserRead(Schema):
-    """An account, as its owner sees it."""
+    """An account."""
 
     id: int
     user_key: str
@@ -101,19 +109,19 @@ class UserRead(Schema):
 
 
 class PasswordSignIn(Schema):
-    """Sign in with email and password."""
+    """Sign-in with email and password."""
 
     email: Annotated[str, StringConstraints(max_length=254), STORABLE, Field(examples=["mina@example.com"])]
     password: Annotated[str, StringConstraints(max_length=200), STORABLE, Field(examples=["correct horse battery"])]
 
 
 class OpenIDSignIn(Schema):
-    """Sign in with an ID token of an OpenID Connect provider; the first time makes an account."""
+    """Sign-in with an ID token of an OpenID Connect provider. The first one creates an account."""
 
     provider: Annotated[Line, Field(examples=["google"])]
     id_token: Annotated[str, StringConstraints(max_length=16_384), STORABLE]
     nonce: Annotated[str, StringConstraints(max_length=500), STORABLE] | None = None
-    timezone: Annotated[Timezone, Field(description="For the account, if it is made now.")] = "UTC"
+    timezone: Annotated[Timezone, Field(description="Time zone of the account, if it is created now.")] = "UTC"
 
 
 def _kind_of_sign_in(body: Any) -> str:
@@ -127,17 +135,17 @@ SignIn = Annotated[
 
 
 class SignedIn(Schema):
-    """Who signed in, and their tokens."""
+    """The account that has signed in, and its tokens."""
 
     access_token: str
     refresh_token: str
     token_type: Literal["bearer"] = "bearer"
-    expires_in: Annotated[int, Field(description="Seconds until the access token has to be refreshed.")]
+    expires_in: Annotated[int, Field(description="Seconds until the access token expires.", examples=[900])]
     user: UserRead
 
 
 class OAuth2Token(Schema):
-    """What RFC 6749 (5.1) has a token endpoint answer: not in camelCase."""
+    """The tokens, named as RFC 6749, section 5.1, names them."""
 
     model_config = ConfigDict(alias_generator=None)
 
@@ -148,15 +156,20 @@ class OAuth2Token(Schema):
 
 
 class RefreshRequest(Schema):
-    """The refresh token to trade in."""
+    """The refresh token to exchange, or whose session to end."""
 
-    model_config = ConfigDict(extra="ignore")  # clients of the seed send more
+    model_config = ConfigDict(extra="ignore")  # older clients send more
 
-    refresh_token: Annotated[str, StringConstraints(max_length=200), STORABLE]
+    refresh_token: Annotated[
+        str,
+        StringConstraints(max_length=200),
+        STORABLE,
+        Field(examples=["dbr_5pQxkR0cJm2yVtY8nEwLhZ1uFbTgD4sA9iKoC7vXeNQ"]),
+    ]
 
 
 class TokenPair(Schema):
-    """An access token, and the refresh token that replaces the one traded in."""
+    """A new access token, and the refresh token that replaces the one that was sent."""
 
     access_token: str
     refresh_token: str
@@ -169,22 +182,22 @@ class Refreshed(Schema):
 
 
 class SessionRead(Schema):
-    """One device or browser that is signed in."""
+    """A device or browser that is signed in."""
 
-    id: Annotated[UUID, Field(validation_alias="family")]
+    id: Annotated[UUID, Field(validation_alias=AliasPath("family"))]
     user_agent: str | None
     started_at: Moment
-    issued_at: Annotated[Moment, Field(serialization_alias="lastUsedAt")]
+    last_used_at: Annotated[Moment, Field(validation_alias=AliasPath("issued_at"))]
     expires_at: Moment
-    current: Annotated[bool, Field(description="Whether it is the one that asks.")] = False
+    current: Annotated[bool, Field(description="Whether this request comes from it.")]
 
 
 class APITokenCreate(Schema):
-    """A new token for a script."""
+    """An API token to create."""
 
     name: Annotated[Line, Field(examples=["nightly export"])]
     scopes: Annotated[list[Scope], Field(min_length=1, examples=[["diary:read"]])]
-    expires_at: Annotated[AwareDatetime | None, Field(description="Never, if it is left out.")] = None
+    expires_at: Annotated[AwareDatetime | None, Field(description="When the token expires; never, if left out.")] = None
 
     @model_validator(mode="after")
     def _grantable(self) -> "APITokenCreate":
@@ -195,11 +208,13 @@ class APITokenCreate(Schema):
 
 
 class APITokenRead(Schema):
-    """An API token, without the token itself."""
+    """An API token; the token itself cannot be read again."""
 
     id: int
     name: str
-    prefix: Annotated[str, Field(description="Its first characters, to know it by.")]
+    prefix: Annotated[
+        str, Field(description="The first characters of the token, to recognize it by.", examples=["dbk_Zq3fT9aB"])
+    ]
     scopes: list[Scope]
     created_at: Moment
     last_used_at: Moment | None
@@ -207,6 +222,6 @@ class APITokenRead(Schema):
 
 
 class APITokenCreated(APITokenRead):
-    """A new API token: the only time that it is shown."""
+    """A new API token. The token itself is shown only this once."""
 
     token: str

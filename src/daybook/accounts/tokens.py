@@ -14,17 +14,17 @@ from daybook.errors import Unauthenticated
 
 ALGORITHM = "HS256"
 ISSUER = "daybook"
-# By its prefix a token that leaked into a log or a repository is recognised.
+# The prefix identifies a token that has leaked into a log or a repository.
 API_TOKEN_PREFIX = "dbk_"
 REFRESH_TOKEN_PREFIX = "dbr_"
 REMEMBERED = 10_000
 
 
 class AccessTokens:
-    """Signs access tokens, and tells whose they are without asking the database.
+    """Signs access tokens, and tells whose they are without a query.
 
-    Checking a signature costs more than anything else before a small read's statement, so a token that was found
-    good is remembered until it expires.
+    Checking a signature costs more than everything else that precedes a small read's statement, so a valid token is
+    remembered until it expires.
     """
 
     def __init__(self, key: str, lifetime: timedelta) -> None:
@@ -33,7 +33,7 @@ class AccessTokens:
         self._verified: dict[str, tuple[Caller, float]] = {}
 
     def issue(self, user_id: int, session: UUID, now: datetime) -> str:
-        """Return a token for this person's sign-in, good for `lifetime`."""
+        """Return a token for a session of this user, valid for `lifetime`."""
         claims = {
             "iss": ISSUER,
             "sub": str(user_id),
@@ -44,7 +44,7 @@ class AccessTokens:
         return jwt.encode(claims, self._key, ALGORITHM)
 
     def verify(self, token: str, now: datetime) -> Caller:
-        """Return whose token it is; Unauthenticated when it is not Daybook's, or has expired."""
+        """Return the caller; Unauthenticated when the token is not Daybook's, or has expired."""
         caller, expires_at = self._verified.get(token) or self._check(token)
         if now.timestamp() >= expires_at:
             self._verified.pop(token, None)
@@ -74,9 +74,8 @@ class AccessTokens:
 class RefreshTokens:
     """Makes refresh tokens and their successors.
 
-    A successor is derived from the token that it replaces (with a key, so that nobody else can). A client that
-    lost the answer and asks again is therefore given the same successor again, and no second one comes to be:
-    see docs/decisions/0002-refresh-tokens.md.
+    A successor is derived from the token that it replaces, with a key, so that nobody else can derive it. A client that
+    lost the answer and asks again therefore gets the same successor again: docs/decisions/0002-refresh-tokens.md.
     """
 
     def __init__(self, key: str, lifetime: timedelta, grace: timedelta) -> None:
@@ -100,5 +99,5 @@ def new_api_token() -> str:
 
 
 def digest(token: str) -> bytes:
-    """Return what is stored of a token: its SHA-256. It is random, and needs no slow hash."""
+    """Return the SHA-256 of a token, which is stored in its place. A random token needs no slow hash."""
     return hashlib.sha256(token.encode()).digest()

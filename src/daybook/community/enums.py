@@ -27,7 +27,7 @@ class TopicOrder(StrEnum):
 
 
 class Opinion(StrEnum):
-    """What somebody thinks of a comment."""
+    """A vote on a comment."""
 
     UP = "up"
     DOWN = "down"

@@ -1,31 +1,34 @@
-"""What can go wrong in the community, each failure with its own code."""
+"""What can go wrong in the community."""
 
 from daybook.errors import InvalidInput, NotFound
 
 
 class ArticleNotFound(NotFound):
-    """There is no article with this id, or it is not the caller's to change."""
+    """No article has this id, or, where it is to be changed, none of yours."""
 
     code = "article-not-found"
-    title = "There is no such article"
+    title = "Article not found"
+    detail = "There is no article with this id."
 
 
 class CommentNotFound(NotFound):
-    """There is no comment with this id, or it is not the caller's to change."""
+    """No comment has this id, or, where it is to be changed, none of yours."""
 
     code = "comment-not-found"
-    title = "There is no such comment"
+    title = "Comment not found"
+    detail = "There is no comment with this id."
 
 
 class NothingToPublish(InvalidInput):
-    """None of the caller's contents has the tag that was to be published."""
+    """No saved link of yours has the tag that was to be published."""
 
     code = "nothing-to-publish"
-    title = "There is nothing under this tag"
+    title = "Nothing to publish"
+    detail = "None of your links has this tag."
 
 
 class TooMuchToPublish(InvalidInput):
-    """More contents have the tag than one article holds; some of them can be chosen instead, by their ids."""
+    """More of your links have the tag than one article holds. Choose some of them by `contentIds` instead."""
 
     code = "too-much-to-publish"
-    title = "This is more than one article holds"
+    title = "Too many links for one article"

@@ -1,6 +1,6 @@
-"""The tables of the community: published lists of links, and what readers make of them.
+"""The tables of the community: published lists of links, with their votes, downloads and comments.
 
-A vote or a download outlives the account it came from, without its name, so that a count is always that of its rows.
+A vote or a download stays, without a name, when its account is deleted, so that a count is always that of its rows.
 """
 
 from typing import Any
@@ -28,11 +28,11 @@ from daybook.database.base import Base, BigIntId, CreatedAt, Timestamped, enum_c
 from daybook.library.enums import ContentType
 
 HOT = "log(greatest(up_count + down_count, 1)) + extract(epoch FROM created_at AT TIME ZONE 'UTC') / 45000"
-"""Ten times the votes and downloads weigh as much as 12.5 hours: the order changes only when somebody votes, never by
-time passing, so that an index can hold it (the ranking that Reddit published in 2008)."""
+"""Ten times as many votes and downloads count as much as 12.5 hours: the order changes only when somebody votes, not as
+time passes, so that an index can hold it (the ranking that Reddit published in 2008)."""
 
 RANKED_BY = ("up_count", "down_count", "hot", "shuffle")
-"""What feeds are ordered by, beside the id."""
+"""What feeds are ordered by, besides the id."""
 
 
 class Article(Timestamped, Base):
@@ -46,7 +46,7 @@ class Article(Timestamped, Base):
     body: Mapped[str]
     topics: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
     """As the author wrote them; `topic_rows` is how they are found."""
-    # Items never change, so that what a feed shows of them can stand here.
+    # Items never change, so that what a feed shows of them can be kept here.
     item_count: Mapped[int]
     thumbnails: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
     """Of the first items that have one."""
@@ -115,6 +115,43 @@ class ArticleTopic(Base):
     )
 
 
+TOPIC_USES = 20_000
+"""How many uses of topics are counted, the newest: that takes the same time however many articles there are."""
+
+_uses = (
+    select(ArticleTopic.topic_key, ArticleTopic.topic, ArticleTopic.article_id)
+    .order_by(ArticleTopic.article_id.desc())
+    .limit(TOPIC_USES)
+    .subquery()
+)
+_key, _count, _latest = _uses.c.topic_key, func.count(), func.max(_uses.c.article_id)
+
+
+class Topic(Base):
+    """A topic and how many articles have it, counted as it is read, with its place in each order of topics."""
+
+    __table__ = (
+        select(
+            _key,
+            func.min(_uses.c.topic).label("topic"),
+            _count.label("article_count"),
+            func.row_number().over(order_by=[_count.desc(), _key]).label("by_count"),
+            func.row_number().over(order_by=[_latest.desc(), _key]).label("by_latest"),
+            func.row_number().over(order_by=_key).label("by_name"),
+        )
+        .group_by(_key)
+        .subquery("topics")
+    )
+    __mapper_args__ = {"primary_key": [__table__.c.topic_key]}
+
+    topic_key: Mapped[str]
+    topic: Mapped[str]
+    article_count: Mapped[int]
+    by_count: Mapped[int]
+    by_latest: Mapped[int]
+    by_name: Mapped[int]
+
+
 class ArticleItem(Base):
     """One link of an article: a copy, so that the article stays as it was published."""
 
@@ -135,7 +172,7 @@ class ArticleItem(Base):
 
 
 class ArticleVote(Base):
-    """That somebody likes an article."""
+    """A user's vote for an article."""
 
     __tablename__ = "article_votes"
 
@@ -148,7 +185,7 @@ class ArticleVote(Base):
 
 
 class ArticleDownload(Base):
-    """That somebody took an article's links into their library."""
+    """That a user has downloaded an article's links into their library."""
 
     __tablename__ = "article_downloads"
 
@@ -161,7 +198,7 @@ class ArticleDownload(Base):
 
 
 class Comment(Timestamped, Base):
-    """What somebody says about an article."""
+    """A comment on an article."""
 
     __tablename__ = "comments"
 
@@ -178,7 +215,7 @@ class Comment(Timestamped, Base):
 
 
 class CommentVote(Base):
-    """What somebody thinks of a comment."""
+    """A user's vote on a comment."""
 
     __tablename__ = "comment_votes"
 
@@ -195,13 +232,13 @@ class CommentVote(Base):
 # A subquery a row each, loaded only where a statement asks for it. Changing an article changes none of them.
 _ON_DEMAND: dict[str, Any] = {"deferred": True, "raiseload": True, "expire_on_flush": False}
 
-# Counted as it is read, and so always right, also after an account has gone with its comments.
+# Counted when it is read, and therefore right even after an account has been deleted with its comments.
 Article.comment_count = column_property(
     select(func.count()).where(Comment.article_id == Article.id).correlate_except(Comment).scalar_subquery(),
     **_ON_DEMAND,
 )
 
-# Of whoever the statement's parameter `caller_id` names.
+# The user whom the statement's parameter `caller_id` names.
 CALLER_ID = bindparam("caller_id", type_=BigInteger)
 Article.voted = column_property(
     exists()

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from pydantic import AliasPath, Field, create_model
 from sqlalchemy import BigInteger, ColumnElement, Double, SQLColumnExpression, Text, bindparam, select
 
-from daybook.community.enums import Feed
-from daybook.community.models import Article, ArticleTopic, Comment
-from daybook.community.schemas import ArticleRead, ArticleSummary, CommentRead
+from daybook.community.enums import Feed, TopicOrder
+from daybook.community.models import Article, ArticleTopic, Comment, Topic
+from daybook.community.schemas import ArticleRead, ArticleSummary, CommentRead, TopicRead
 from daybook.database.projection import Projection
 from daybook.web.schema import Schema
 
@@ -21,13 +21,13 @@ class FeedProjections:
     """The two ways to read a feed, each a range of an index."""
 
     all: Projection[Any]
-    """By all, or by `author`; then also of `topic_key`, for an author's articles are few."""
+    """Of all authors, or of `author`; then also of `topic_key`, since an author has few articles."""
     of_topic: Projection[Any]
-    """By all, of `topic_key`, which the sort key begins with."""
+    """Of all authors, of `topic_key`, which the sort key begins with."""
 
 
 def _through(schema: type[Schema], relationship: str) -> type[Schema]:
-    """Return the same schema, taken from where a to-one relationship leads."""
+    """Return the same schema, read through a to-one relationship."""
     fields: Mapping[str, Any] = {
         name: Annotated[(field.annotation, *field.metadata, Field(validation_alias=AliasPath(relationship, name)))]
         for name, field in schema.model_fields.items()
@@ -80,8 +80,20 @@ FEEDS = {
     Feed.UPVOTE: _feed("up_count"),
 }
 SHUFFLED = {ascending: _feed("shuffle", ascending=ascending) for ascending in (True, False)}
-"""By their random places, from `least` or up to `below`; by whether the places ascend."""
+"""In the order of their random places, from `least` or up to `below`; by whether the places ascend."""
 
+
+def _topics(place: SQLColumnExpression[int]) -> Projection[TopicRead]:
+    """Return the first `count` topics of an order."""
+    first = place <= bindparam("count", type_=BigInteger)
+    return Projection(TopicRead, Topic, where=[first], order_by=[place], pages=False)
+
+
+TOPICS = {
+    TopicOrder.POPULAR: _topics(Topic.by_count),
+    TopicOrder.NEWEST: _topics(Topic.by_latest),
+    TopicOrder.NAME: _topics(Topic.by_name),
+}
 ARTICLE = Projection(ArticleRead, Article, where=[Article.id == bindparam("id", type_=BigInteger)])
 """By `id`, as `caller_id` sees it."""
 COMMENTS = Projection(

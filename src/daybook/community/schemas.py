@@ -1,4 +1,4 @@
-"""The bodies of the community's routes."""
+"""The request and response bodies of the community."""
 
 from typing import Annotated, Self
 
@@ -23,37 +23,47 @@ def _once_each(topics: list[str]) -> list[str]:
 
 Topics = Annotated[
     list[TagName],
-    Field(max_length=5, description="Of several spellings, the first counts.", examples=[["요리", "한식"]]),
+    Field(
+        max_length=5, description="Of several spellings of a topic, the first one is kept.", examples=[["요리", "한식"]]
+    ),
     AfterValidator(_once_each),
 ]
 ContentIds = Annotated[
     list[BigId],
-    Field(min_length=1, max_length=MAX_ITEMS, description="Of your contents, in the order in which they are shown."),
+    Field(
+        min_length=1,
+        max_length=MAX_ITEMS,
+        description="Publish the links with these ids, in this order.",
+        examples=[[12, 7]],
+    ),
     AfterValidator(lambda ids: list(dict.fromkeys(ids))),
 ]
 Title = Annotated[Line, Field(examples=["김치로 할 수 있는 모든 것"])]
 
 
 class ArticleCreate(Schema):
-    """An article to publish: the contents of one of the caller's tags, or a list of them. Notes are left out."""
+    """An article to publish: all links with one of your tags, or links that you choose.
+
+    Your notes on the links are not published.
+    """
 
     title: Title
     body: Note = ""
-    tag_id: Annotated[BigId | None, Field(description="All that has this tag, the newest first.")] = None
+    tag_id: Annotated[BigId | None, Field(description="Publish all links with this tag, the newest first.")] = None
     content_ids: ContentIds | None = None
     topics: Topics = []
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if (self.tag_id is None) is (self.content_ids is None):
-            raise ValueError("name either tagId or contentIds")
+            raise ValueError("send either tagId or contentIds")
         return self
 
 
 class ArticleUpdate(Schema):
-    """The fields to change. A field that is left out keeps its value; topics are replaced as a whole.
+    """The fields to change. Fields that are left out keep their values; topics are replaced as a whole.
 
-    The links of a published article do not change.
+    The links of a published article cannot be changed.
     """
 
     title: Title | MISSING = MISSING
@@ -62,14 +72,14 @@ class ArticleUpdate(Schema):
 
 
 class AuthorRead(Schema):
-    """Who wrote it."""
+    """The author of an article or a comment."""
 
     id: int
     username: str
 
 
 class ArticleItemRead(Schema):
-    """One link of an article."""
+    """A link of an article."""
 
     url: str
     content_type: ContentType
@@ -77,11 +87,11 @@ class ArticleItemRead(Schema):
     description: str | None
     thumbnail: str | None
     favicon: str | None
-    video_length: Annotated[int | None, Field(description="seconds")]
+    video_length: Annotated[int | None, Field(description="In seconds.", examples=[612])]
 
 
 class ArticleSummary(Schema):
-    """An article, as lists show it."""
+    """An article without its links, as in lists."""
 
     id: int
     title: str
@@ -89,10 +99,10 @@ class ArticleSummary(Schema):
     topics: list[str]
     author: AuthorRead
     item_count: int
-    thumbnails: Annotated[list[str], Field(description=f"The first {MAX_THUMBNAILS} of its items.")]
+    thumbnails: Annotated[list[str], Field(description=f"Of the first {MAX_THUMBNAILS} links that have one.")]
     comment_count: int
-    up_count: Annotated[int, Field(description="Votes.")]
-    down_count: Annotated[int, Field(description="Downloads.")]
+    up_count: Annotated[int, Field(description="How many votes it has.")]
+    down_count: Annotated[int, Field(description="How many users have downloaded it.")]
     created_at: Moment
     updated_at: Moment
 
@@ -101,8 +111,8 @@ class ArticleRead(ArticleSummary):
     """An article with its links."""
 
     items: list[ArticleItemRead]
-    voted: Annotated[bool, Field(description="Whether the caller has voted for it.")]
-    downloaded: Annotated[bool, Field(description="Whether the caller has downloaded it.")]
+    voted: Annotated[bool, Field(description="Whether you have voted for it.")]
+    downloaded: Annotated[bool, Field(description="Whether you have downloaded it.")]
 
 
 class TopicRead(Schema):
@@ -113,41 +123,42 @@ class TopicRead(Schema):
 
 
 class ArticleVoteRead(Schema):
-    """How many like an article, and whether the caller does."""
+    """The votes for an article, after yours has been counted."""
 
     up_count: int
     voted: bool
 
 
 class DownloadRequest(Schema):
-    """Where an article's links go."""
+    """How to save an article's links."""
 
-    tagname: Annotated[TagName | None, Field(description="By default, the article's title, cut to 50 characters.")] = (
-        None
-    )
+    tagname: Annotated[
+        TagName | None,
+        Field(description="The tag for the links; by default, the first 50 characters of the article's title."),
+    ] = None
 
 
 class DownloadRead(Schema):
-    """What became of an article's links in the caller's library."""
+    """How an article's links were saved in your library."""
 
     tagname: str
     added: int
-    skipped: Annotated[int, Field(description="Were in the library already, and stay as they are, but have the tag.")]
+    skipped: Annotated[int, Field(description="Links that you had already, which only got the tag.")]
     total: int
-    down_count: Annotated[int, Field(description="How many people have downloaded the article.")]
+    down_count: Annotated[int, Field(description="How many users have downloaded the article.")]
 
 
 CommentBody = Annotated[Note, Field(min_length=1, examples=["잘 읽었어요"])]
 
 
 class CommentCreate(Schema):
-    """A new comment."""
+    """A comment to write."""
 
     body: CommentBody
 
 
 class CommentUpdate(Schema):
-    """The fields to change. A field that is left out keeps its value."""
+    """The fields to change. Fields that are left out keep their values."""
 
     body: CommentBody | MISSING = MISSING
 
@@ -166,13 +177,13 @@ class CommentRead(Schema):
 
 
 class CommentVoteCreate(Schema):
-    """What the caller thinks of a comment."""
+    """Your vote on a comment."""
 
     value: Opinion
 
 
 class CommentVoteRead(Schema):
-    """What people think of a comment, and what the caller does."""
+    """The votes on a comment, after yours has been counted."""
 
     up_count: int
     down_count: int

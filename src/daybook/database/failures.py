@@ -8,7 +8,7 @@ import asyncpg
 import sqlalchemy.exc
 from sqlalchemy.exc import DBAPIError
 
-from daybook.errors import DaybookError, InvalidInput, StorageFull, Unauthenticated, Unavailable
+from daybook.errors import AccountDeleted, DaybookError, InvalidInput, StorageFull, Unavailable
 
 FAILURES = (
     DBAPIError,
@@ -36,7 +36,7 @@ _FOREIGN_KEY = "23503"
 def classify(error: BaseException) -> DaybookError | None:
     """Return what a client is told of this failure; None when it is a bug of Daybook's.
 
-    A value that no column can hold is InvalidInput, an account that is gone Unauthenticated, a full disk
+    A value that no column can hold is InvalidInput, an account that is gone AccountDeleted, a full disk
     StorageFull; everything that a later try may mend is Unavailable.
     """
     driver = _driver_error(error)
@@ -48,7 +48,7 @@ def classify(error: BaseException) -> DaybookError | None:
     if (sqlstate or "").startswith(_CLASS_BAD_VALUE):
         return InvalidInput("The request holds a value that cannot be stored.")
     if sqlstate == _FOREIGN_KEY and str(constraint_of(error)).endswith("_users"):
-        return Unauthenticated("The account of this token is gone.")
+        return AccountDeleted()
     if sqlstate == _FOREIGN_KEY and str(constraint_of(error)).endswith("_tags"):
         return Unavailable("A tag has been deleted at the same moment; try again.", retry_after=1)
     if isinstance(driver, sqlalchemy.exc.TimeoutError):

@@ -4,14 +4,16 @@ from daybook.errors import Conflict, NotFound
 
 
 class TagNotFound(NotFound):
-    """None of the caller's tags has this id."""
+    """None of your tags has this id."""
 
     code = "tag-not-found"
-    title = "You have no such tag"
+    title = "Tag not found"
+    detail = "None of your tags has this id."
 
 
 class TagNameTaken(Conflict):
-    """Another tag of the caller's has this name already; letter case and width make no difference. Merge the two."""
+    """Another of your tags has this name; letter case and width make no difference. Merge the two instead."""
 
     code = "tag-name-taken"
-    title = "Another of your tags has this name"
+    title = "Tag name already in use"
+    detail = "Another of your tags has this name; merge the two instead."

@@ -1,4 +1,4 @@
-"""The tables of tags: one set of a person's own words, for whatever they keep."""
+"""The tables of tags: each user has one set of tags, for saved links and meals."""
 
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from daybook.database.base import Base, BigIntId, Timestamped
 
 
 class ContentTag(Base):
-    """That a saved content has a tag. The owner is part of both keys: the database itself refuses another's tag."""
+    """A tag of a saved link. The owner is part of both keys: the database itself refuses another user's tag."""
 
     __tablename__ = "content_tag"
 
@@ -18,13 +18,13 @@ class ContentTag(Base):
     tag_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     user_id: Mapped[int] = mapped_column(BigInteger)
 
-    # Whoever is tagged sets the owner, so that this relationship only has the tag's id to set.
+    # By the id alone: the owner is set by the relationship of what is tagged.
     tag: Mapped["Tag"] = relationship(
         lazy="raise_on_sql", primaryjoin="ContentTag.tag_id == Tag.id", foreign_keys="ContentTag.tag_id"
     )
 
     __table_args__ = (
-        # Named as texts here and below: what can be tagged is built on tags, not the other way round.
+        # Named as text here and below: what can be tagged depends on tags, not the other way round.
         ForeignKeyConstraint(["content_id", "user_id"], ["contents.id", "contents.user_id"], ondelete="CASCADE"),
         ForeignKeyConstraint(["tag_id", "user_id"], ["tags.id", "tags.user_id"], ondelete="CASCADE"),
         Index("ix_content_tag_tag_id_content_id", "tag_id", "content_id"),
@@ -32,7 +32,7 @@ class ContentTag(Base):
 
 
 class FoodLogTag(Base):
-    """That a meal has a tag."""
+    """A tag of a meal."""
 
     __tablename__ = "food_log_tag"
 
@@ -40,7 +40,7 @@ class FoodLogTag(Base):
     tag_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     user_id: Mapped[int] = mapped_column(BigInteger)
 
-    # Whoever is tagged sets the owner, so that this relationship only has the tag's id to set.
+    # By the id alone: the owner is set by the relationship of what is tagged.
     tag: Mapped["Tag"] = relationship(
         lazy="raise_on_sql", primaryjoin="FoodLogTag.tag_id == Tag.id", foreign_keys="FoodLogTag.tag_id"
     )
@@ -53,7 +53,7 @@ class FoodLogTag(Base):
 
 
 class Tag(Timestamped, Base):
-    """One of a person's tags."""
+    """A user's tag."""
 
     __tablename__ = "tags"
 
@@ -62,7 +62,7 @@ class Tag(Timestamped, Base):
     tagname: Mapped[str]
     """As it was first written."""
     tag_key: Mapped[str]
-    """The name as it is compared (`tags.names.tag_key`); made in Python, for lower() under ctype C knows ASCII only."""
+    """The name as it is compared (`tags.names.tag_key`); by Python, since lower() under ctype C knows ASCII only."""
     color: Mapped[int] = mapped_column(BigInteger)
     """0xAARRGGBB"""
 
@@ -73,7 +73,7 @@ def _count(link: type[ContentTag | FoodLogTag]) -> MappedSQLExpression[int]:
     """Return how many things have a tag: a subquery a row, loaded only where a statement asks for the counts."""
     count = select(func.count()).where(link.tag_id == Tag.id).correlate_except(link).scalar_subquery()
     # A change of the tag itself changes no count.
-    return column_property(count, deferred=True, group="counts", raiseload=True, expire_on_flush=False)
+    return column_property(count, deferred=True, raiseload=True, expire_on_flush=False)
 
 
 Tag.content_count = _count(ContentTag)

@@ -1,4 +1,4 @@
-"""What makes two names the same tag."""
+"""When two names are the same tag."""
 
 import unicodedata
 from zlib import crc32
@@ -7,11 +7,11 @@ PALETTE = (
     0xFF4CAF50, 0xFF2196F3, 0xFFFF9800, 0xFF9C27B0, 0xFFF44336, 0xFF009688,
     0xFF795548, 0xFF3F51B5, 0xFFE91E63, 0xFF8BC34A, 0xFF607D8B, 0xFFFFC107,
 )  # fmt: skip
-"""The colors (0xAARRGGBB) that tags get by themselves."""
+"""The default colors (0xAARRGGBB) of tags."""
 
 
 def tag_key(tagname: str) -> str:
-    """Return the name as it is compared: half and full width, composed and not, any letter case are the same.
+    """Return the name as it is compared, whatever its width, composition and letter case.
 
     NFKC and case folding, and once more, since folding can undo the form (Unicode's toNFKC_Casefold, roughly).
     """
@@ -19,5 +19,5 @@ def tag_key(tagname: str) -> str:
 
 
 def default_color(key: str) -> int:
-    """Return the color of a new tag: the same word has the same one on every server."""
+    """Return the default color of a tag: the same name has the same one on every server."""
     return PALETTE[crc32(key.encode()) % len(PALETTE)]

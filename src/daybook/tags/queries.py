@@ -1,4 +1,4 @@
-"""The statements of tags. Each takes the owner as a required argument."""
+"""The statements of tags. Each takes the owner as a required argument or parameter."""
 
 from collections.abc import Iterable, Sequence
 from uuid import UUID
@@ -7,7 +7,6 @@ from sqlalchemy import (
     ARRAY,
     CTE,
     BigInteger,
-    Delete,
     Insert,
     Select,
     Text,
@@ -20,7 +19,6 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.orm import undefer_group
 from sqlalchemy.sql.dml import ReturningDelete
 
 from daybook.tags.models import ContentTag, FoodLogTag, Tag
@@ -74,19 +72,8 @@ _INSERT = pg_insert(Tag)
 CREATE_TAGS = _INSERT.on_conflict_do_update(
     index_elements=[Tag.user_id, Tag.tag_key], set_={"tag_key": _INSERT.excluded.tag_key}
 ).returning(Tag)
-"""Create tags and return them. One that another request has created in the meantime is returned as it is: for that,
+"""Create tags and return them. A tag that another request has created in the meantime is returned as it is, which
 DO NOTHING would not do."""
-
-
-def tags_for_update(user_id: int, *tag_ids: int) -> Select[Tag]:
-    """Some of a person's tags with how often each is used, locked in the order of their ids."""
-    return (
-        select(Tag)
-        .where(Tag.user_id == user_id, Tag.id.in_(tag_ids))
-        .order_by(Tag.id)
-        .options(undefer_group("counts"))
-        .with_for_update()
-    )
 
 
 def tag_exists(user_id: int, tag_id: int) -> Select[int]:
@@ -95,19 +82,14 @@ def tag_exists(user_id: int, tag_id: int) -> Select[int]:
 
 
 def delete_tag(user_id: int, tag_id: int) -> ReturningDelete[int]:
-    """Delete a tag, and from whatever has it; its id, or no row."""
+    """Delete a tag, and remove it from everything that has it; its id, or no row."""
     return delete(Tag).where(Tag.user_id == user_id, Tag.id == tag_id).returning(Tag.id)
-
-
-def remove_tags(link: type[ContentTag | FoodLogTag], user_id: int, item_id: int | UUID) -> Delete:
-    """Take all tags from something."""
-    return delete(link).where(link.user_id == user_id, link.__table__.c[0] == item_id)
 
 
 def add_tags(
     link: type[ContentTag | FoodLogTag], user_id: int, item_ids: Sequence[int | UUID], tag_keys: Sequence[str]
 ) -> Insert:
-    """Give things tags of the owner's that they may have already. The two are pairs, and sorted."""
+    """Add existing tags of the owner to things that may have them already. The two lists are pairs, and sorted."""
     item = link.__table__.c[0]
     arrays = literal(list(item_ids), ARRAY(item.type)), literal(list(tag_keys), ARRAY(Text))
     pairs = func.unnest(*arrays).table_valued(item.name, "tag_key").render_derived()
@@ -118,7 +100,7 @@ def add_tags(
 
 
 def copy_links(link: type[ContentTag | FoodLogTag], user_id: int, tag_id: int, into: int) -> Insert:
-    """Give everything of one kind that has the first tag the second one as well."""
+    """Add the second tag to everything of one kind that has the first one."""
     item = link.__table__.c[0]
     linked = select(item, literal(into), literal(user_id)).where(link.tag_id == tag_id, link.user_id == user_id)
     columns = [item.name, "tag_id", "user_id"]

@@ -1,4 +1,4 @@
-"""The keys that a provider signs ID tokens with: fetched from where it publishes them, and kept while they are good."""
+"""A provider's signing keys: fetched from where it publishes them, and kept while they are valid."""
 
 import asyncio
 import ipaddress
@@ -22,7 +22,7 @@ LARGEST_DOCUMENT = 262_144
 FETCH_DEADLINE = 3.0
 """Seconds for fetching a provider's keys, discovery included."""
 LIFETIME = 3600
-"""Seconds that keys are good for when the issuer does not say."""
+"""Seconds that keys are valid for when the issuer does not say."""
 SHORTEST_LIFETIME, LONGEST_LIFETIME = 300, 86_400
 """Seconds between which the issuer's `max-age` is believed."""
 REFETCH_INTERVAL = 60
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 
 class SigningKeys:
-    """The public keys of one provider: fetched when needed, one fetch at a time, and kept while they are good."""
+    """The public keys of one provider: fetched when needed, one fetch at a time, and kept while they are valid."""
 
     def __init__(
         self, name: str, provider: OpenIDProvider, client: httpx2.AsyncClient, clock: Callable[[], float]
@@ -145,7 +145,7 @@ def _is_loopback(host: str) -> bool:
 
 
 async def _fetch_keys(client: httpx2.AsyncClient, provider: OpenIDProvider) -> tuple[list[jwt.PyJWK], float]:
-    """Return the keys that the issuer signs with and for how many seconds they are good.
+    """Return the keys that the issuer signs with and for how many seconds they are valid.
 
     Raises ValueError, OSError or an error of httpx2 when there are none to be had.
     """

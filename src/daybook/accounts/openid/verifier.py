@@ -23,7 +23,7 @@ LONGEST_TOKEN = 12_288
 
 @dataclass(frozen=True)
 class VerifiedIdentity:
-    """Who an ID token is about. `provider` and `subject` together name a person for good; an email does not."""
+    """Who an ID token is about. `provider` and `subject` together identify a person permanently; an email does not."""
 
     provider: str
     subject: str
@@ -167,16 +167,16 @@ def _check_audiences(claims: dict[str, Any], audiences: Sequence[str]) -> None:
         raise InvalidIDToken("The ID token has several audiences, and no `azp` that is one of Daybook's.")
 
 
-def _check_nonce(held: object, sent: str | None) -> None:
-    if held is None and sent is None:
+def _check_nonce(claim: object, nonce: str | None) -> None:
+    if claim is None and nonce is None:
         return
-    if held is None:
+    if claim is None:
         raise InvalidIDToken("A nonce was sent, but the ID token holds none.")
-    if sent is None:
+    if nonce is None:
         raise InvalidIDToken("The ID token holds a nonce; send the nonce of the sign-in request with it.")
     # JSON can spell lone surrogates, which are compared like all else.
-    if not isinstance(held, str) or not hmac.compare_digest(
-        held.encode(errors="surrogatepass"), sent.encode(errors="surrogatepass")
+    if not isinstance(claim, str) or not hmac.compare_digest(
+        claim.encode(errors="surrogatepass"), nonce.encode(errors="surrogatepass")
     ):
         raise InvalidIDToken("The nonce is not the one that the ID token was made for.")
 

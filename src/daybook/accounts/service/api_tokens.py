@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from daybook.accounts import queries
-from daybook.accounts.caller import Caller, Scope
+from daybook.accounts.caller import Caller
 from daybook.accounts.errors import APITokenNotFound
 from daybook.accounts.models import APIToken
 from daybook.accounts.schemas import APITokenCreate
@@ -17,9 +17,9 @@ PREFIX_LENGTH = 12
 
 
 async def create(session: AsyncSession, caller: Caller, new: APITokenCreate, now: datetime) -> tuple[APIToken, str]:
-    """Return the stored token and the token itself, which cannot be had again."""
+    """Return the stored token and the token itself, of which only a hash is kept; InvalidInput for a past expiry."""
     if new.expires_at is not None and new.expires_at <= now:
-        raise InvalidInput("expiresAt has to lie in the future.")
+        raise InvalidInput("expiresAt has to be in the future.")
     token = new_api_token()
     stored = APIToken(
         user_id=caller.user_id,
@@ -34,21 +34,16 @@ async def create(session: AsyncSession, caller: Caller, new: APITokenCreate, now
     return stored, token
 
 
-async def list_all(session: AsyncSession, caller: Caller) -> list[APIToken]:
-    """Return the caller's tokens, the newest first."""
-    return list(await session.scalars(queries.api_tokens(caller.user_id)))
-
-
-async def delete(session: AsyncSession, caller: Caller, token_id: int) -> None:
+async def delete(database: Database, caller: Caller, token_id: int) -> None:
     """Delete a token of the caller's; APITokenNotFound when it is not theirs."""
-    if await session.scalar(queries.delete_api_token(caller.user_id, token_id)) is None:
-        raise APITokenNotFound("None of your API tokens has this id.")
+    if await database.run(queries.delete_api_token(caller.user_id, token_id)) is None:
+        raise APITokenNotFound
 
 
 async def authenticate(database: Database, token: str, now: datetime) -> Caller:
-    """Return whom an API token speaks for; Unauthenticated when it is unknown, deleted or has expired."""
-    found = await database.run(queries.use_api_token(digest(token), now))
-    if found is None:
+    """Return the caller that an API token stands for; Unauthenticated when it is unknown, deleted or expired."""
+    owner = await database.run(queries.use_api_token(digest(token), now))
+    if owner is None:
         raise Unauthenticated("The API token is unknown, deleted or has expired.")
-    user_id, scopes = found
-    return Caller(user_id, frozenset(map(Scope, scopes)), session=None)
+    user_id, scopes = owner
+    return Caller(user_id, frozenset(scopes), session=None)

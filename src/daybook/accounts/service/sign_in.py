@@ -24,12 +24,12 @@ ATTEMPT_WINDOW = timedelta(minutes=15)
 ATTEMPTS_PER_ACCOUNT = 20
 ATTEMPTS_PER_ADDRESS = 100
 REUSE_MATTERS_FOR = timedelta(days=30)
-"""How long a used refresh token is kept, to recognise it if it comes again."""
+"""How long a used refresh token is kept, to recognize it if it is sent again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """Where a sign-in comes from."""
+    """The client that signs in."""
 
     address: str
     user_agent: str | None
@@ -37,7 +37,7 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What a sign-in or a refresh hands out."""
+    """The tokens that a sign-in or a refresh returns."""
 
     access_token: str
     refresh_token: str
@@ -45,7 +45,7 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Authenticator:
-    """What signing in needs of the process."""
+    """What signing in works with, made once for the process."""
 
     passwords: Passwords
     openid: OpenIDVerifier
@@ -54,28 +54,26 @@ class Authenticator:
 
 
 async def with_password(
-    database: Database, auth: Authenticator, sent: PasswordSignIn, device: Device, now: datetime
+    database: Database, auth: Authenticator, credentials: PasswordSignIn, device: Device, now: datetime
 ) -> tuple[User, Tokens]:
-    """Return who signed in and their tokens; WrongCredentials, or TooManyAttempts after too many of those."""
+    """Return the user and their new tokens. Raises WrongCredentials, or TooManyAttempts after too many failures."""
     limits = {
-        _bucket("account", sent.email.lower()): ATTEMPTS_PER_ACCOUNT,
+        _bucket("account", credentials.email.lower()): ATTEMPTS_PER_ACCOUNT,
         _bucket("address", device.address): ATTEMPTS_PER_ADDRESS,
     }
     async with database.write.begin() as session:
         attempts = (await session.execute(queries.count_attempt(list(limits), now, ATTEMPT_WINDOW))).all()
-        user = await session.scalar(queries.user_by_email(sent.email))
+        user = await session.scalar(queries.user_by_email(credentials.email))
     too_many = [since for bucket, failures, since in attempts if failures > limits[bucket]]
     if too_many:
         wait = max(too_many) + ATTEMPT_WINDOW - now
-        raise TooManyAttempts(
-            "Too many sign-ins failed; wait before the next.", retry_after=max(1, int(wait.total_seconds()))
-        )
-    good, better_hash = await auth.passwords.verify(sent.password, user.password_hash if user else None)
-    if user is None or not good:
-        raise WrongCredentials("There is no account with this email and password.")
+        raise TooManyAttempts(retry_after=max(1, int(wait.total_seconds())))
+    correct, better_hash = await auth.passwords.verify(credentials.password, user.password_hash if user else None)
+    if user is None or not correct:
+        raise WrongCredentials
     async with database.write.begin() as session:
-        await session.execute(queries.strike_out_attempt(list(limits)))
-        await session.execute(queries.forget_attempts(now - ATTEMPT_WINDOW))
+        await session.execute(queries.uncount_attempt(list(limits)))
+        await session.execute(queries.delete_old_attempts(now - ATTEMPT_WINDOW))
         if better_hash:
             session.add(user)
             user.password_hash = better_hash
@@ -83,27 +81,26 @@ async def with_password(
 
 
 async def with_openid(
-    database: Database, auth: Authenticator, sent: OpenIDSignIn, device: Device, now: datetime
+    database: Database, auth: Authenticator, credentials: OpenIDSignIn, device: Device, now: datetime
 ) -> tuple[User, Tokens]:
-    """Return who signed in and their tokens. The first sign-in of an identity makes an account.
+    """Return the user and their new tokens. The first sign-in of an identity creates an account.
 
     Raises UnknownProvider, InvalidIDToken or ProviderUnavailable.
     """
-    identity = await auth.openid.verify(sent.provider, sent.id_token, sent.nonce)
+    identity = await auth.openid.verify(credentials.provider, credentials.id_token, credentials.nonce)
     async with database.write.begin() as session:
         user = await session.scalar(queries.user_of_identity(identity.provider, identity.subject))
         if user is None:
-            await session.execute(queries.known_timezone(sent.timezone, now))
-            user = await _register_identity(session, identity, sent.timezone)
+            await session.execute(queries.known_timezone(credentials.timezone, now))
+            user = await _register_identity(session, identity, credentials.timezone)
         return user, await _start(session, auth, user.id, device, now)
 
 
 async def refresh(database: Database, auth: Authenticator, token: str, now: datetime) -> Tokens:
-    """Trade a refresh token in for new tokens.
+    """Return new tokens in exchange for a refresh token; InvalidRefreshToken.
 
-    A token that was used already gets the same answer again for a short time, since its client may have lost the
-    first. After that it is in two hands, of which one is a thief's: the whole sign-in is revoked. Raises
-    InvalidRefreshToken.
+    A token that has been used already gets the same answer again for a short time, since the client may have lost the
+    first one. After that, two clients have the token and one of them stole it: the whole session is revoked.
     """
     successor = auth.refresh.successor(token)
     async with database.write.begin() as session:
@@ -113,27 +110,22 @@ async def refresh(database: Database, auth: Authenticator, token: str, now: date
             return Tokens(auth.access.issue(rotated.user_id, rotated.family, now), successor)
         known = await session.scalar(queries.refresh_token(digest(token)))
         if known is None or known.revoked_at is not None or known.used_at is None:
-            raise InvalidRefreshToken("The refresh token is unknown, expired or revoked; sign in again.")
+            raise InvalidRefreshToken
         if now - known.used_at <= auth.refresh.grace:
             return Tokens(auth.access.issue(known.user_id, known.family, now), successor)
         await session.execute(queries.revoke_family(known.user_id, known.family, now))
     # Raised only here: inside, it would have rolled the revocation back.
-    raise InvalidRefreshToken("The refresh token was used before, so this sign-in was ended; sign in again.")
-
-
-async def sessions_of(session: AsyncSession, caller: Caller, now: datetime) -> list[RefreshToken]:
-    """Return the caller's sign-ins, the latest used first."""
-    return list(await session.scalars(queries.live_sessions(caller.user_id, now)))
+    raise InvalidRefreshToken("The refresh token has been used before, so this session has been ended. Sign in again.")
 
 
 async def end_session(session: AsyncSession, caller: Caller, family: UUID, now: datetime) -> None:
-    """End one of the caller's sign-ins; SessionNotFound when it is not theirs, or over."""
+    """End one of the caller's sessions; SessionNotFound when it is not theirs or has ended."""
     if not (await session.scalars(queries.revoke_family(caller.user_id, family, now))).all():
-        raise SessionNotFound("None of your sessions has this id.")
+        raise SessionNotFound
 
 
 async def sign_out(session: AsyncSession, caller: Caller, refresh_token: str | None, now: datetime) -> None:
-    """End the sign-in of the caller's access token, and that of a refresh token of theirs; again is harmless."""
+    """End the session of the caller's access token, and that of the refresh token if it is theirs."""
     families: set[UUID | None] = {caller.session}
     if refresh_token is not None:
         known = await session.scalar(queries.refresh_token(digest(refresh_token)))
@@ -148,7 +140,7 @@ def _bucket(kind: str, what: str) -> bytes:
 
 
 async def _start(session: AsyncSession, auth: Authenticator, user_id: int, device: Device, now: datetime) -> Tokens:
-    await session.execute(queries.forget_old_tokens(user_id, now, now - REUSE_MATTERS_FOR))
+    await session.execute(queries.delete_old_tokens(user_id, now, now - REUSE_MATTERS_FOR))
     family, token = uuid4(), auth.refresh.first()
     session.add(
         RefreshToken(
@@ -167,7 +159,7 @@ async def _start(session: AsyncSession, auth: Authenticator, user_id: int, devic
 def _address(email: str | None) -> str | None:
     try:
         return _EMAIL.validate_python(email)
-    except ValidationError:  # a provider's own idea of an address is no reason to refuse its people
+    except ValidationError:  # an address that is not valid is no reason to refuse the sign-in
         return None
 
 

@@ -1,9 +1,10 @@
-"""Registering, reading, changing and deleting an account."""
+"""Creating, changing and deleting accounts."""
 
 from datetime import datetime
 from uuid import uuid4
 
 from pydantic import MISSING
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,16 +13,15 @@ from daybook.accounts.caller import Caller
 from daybook.accounts.errors import AccountExists, WrongCredentials
 from daybook.accounts.models import User
 from daybook.accounts.passwords import Passwords
+from daybook.accounts.projections import ACCOUNT
 from daybook.accounts.schemas import UserCreate, UserUpdate
 from daybook.database.engine import Database
-from daybook.errors import Unauthenticated
-
-GONE = "The account of this token has been deleted."
+from daybook.errors import AccountDeleted
 
 
 async def register(database: Database, passwords: Passwords, new: UserCreate, now: datetime) -> User:
     """Return the new account; AccountExists when its email or user key is taken."""
-    password_hash = await passwords.hash(new.password)  # before the connection is taken, for it takes its time
+    password_hash = await passwords.hash(new.password)  # before a connection is taken, since it takes a while
     columns = new.model_dump(exclude={"password"}) | {"password_hash": password_hash}
     columns["user_key"] = new.user_key or uuid4().hex
     async with database.write.begin() as session:
@@ -29,15 +29,15 @@ async def register(database: Database, passwords: Passwords, new: UserCreate, no
         user = await session.scalar(queries.register(columns))
         if user is None:
             key_taken = await session.scalar(queries.user_key_is_taken(columns["user_key"]))
-            raise AccountExists(f"There is an account with this {'user key' if key_taken else 'email'} already.")
+            raise AccountExists(f"There is already an account with this {'user key' if key_taken else 'email'}.")
         return user
 
 
 async def get(session: AsyncSession, caller: Caller) -> User:
-    """Return the caller's account; Unauthenticated when it has been deleted."""
+    """Return the caller's account; AccountDeleted."""
     user = await session.scalar(queries.user(caller.user_id))
     if user is None:
-        raise Unauthenticated(GONE)
+        raise AccountDeleted
     return user
 
 
@@ -51,7 +51,15 @@ async def update(database: Database, passwords: Passwords, caller: Caller, chang
         await _check_password(database, passwords, caller, changes.current_password)
     password_hash = None if changes.password is MISSING else await passwords.hash(changes.password)
     async with database.write.begin() as session:
-        user = await get(session, caller)
+        statement = (
+            select(User)
+            .where(User.id == caller.user_id)
+            .options(*ACCOUNT.options())
+            .with_for_update(key_share=True)  # so that whatever refers to the account does not wait
+        )
+        user = await session.scalar(statement)
+        if user is None:
+            raise AccountDeleted
         if changes.timezone is not MISSING:
             await session.execute(queries.known_timezone(changes.timezone, now))
         for column, value in changes.columns().items():
@@ -62,19 +70,19 @@ async def update(database: Database, passwords: Passwords, caller: Caller, chang
         try:
             await session.flush()
         except IntegrityError as error:  # the email is the only unique column that can be changed
-            raise AccountExists("There is an account with this email already.") from error
+            raise AccountExists("There is already an account with this email.") from error
         return user
 
 
 async def _check_password(database: Database, passwords: Passwords, caller: Caller, password: str) -> None:
     row = await database.run(queries.password_hash(caller.user_id))
     if row is None:
-        raise Unauthenticated(GONE)
+        raise AccountDeleted
     correct, _ = await passwords.verify(password, row.password_hash)
     if not correct:
         raise WrongCredentials("The current password is wrong.")
 
 
 async def delete(session: AsyncSession, caller: Caller) -> None:
-    """Delete the account and, through its foreign keys, all that it owns."""
+    """Delete the account and, through its foreign keys, everything that it owns; AccountDeleted."""
     await session.delete(await get(session, caller))

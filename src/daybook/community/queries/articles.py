@@ -16,10 +16,8 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.orm import selectinload
 from sqlalchemy.sql.dml import ReturningDelete
 
-from daybook.community.enums import TopicOrder
 from daybook.community.models import (
     RANKED_BY,
     Article,
@@ -31,11 +29,11 @@ from daybook.library.models import Content, VideoMetadata
 from daybook.tags.models import ContentTag
 
 COPIED = ("url", "url_key", "content_type", "title", "description", "thumbnail", "favicon")
-"""What an article takes of a content: never the note, which is the owner's own."""
+"""What an article copies of a saved link: never the note, which is private."""
 
 
 def _as_links(position: ColumnElement[int]) -> Select[Any]:
-    """Contents, as an article takes them."""
+    """Saved links, with what an article copies of them."""
     copied = [getattr(Content, name) for name in COPIED]
     return select(
         Content.id.label("content_id"), position.label("position"), *copied, VideoMetadata.video_length
@@ -43,7 +41,7 @@ def _as_links(position: ColumnElement[int]) -> Select[Any]:
 
 
 def contents_of_tag(user_id: int, tag_id: int) -> Select[Any]:
-    """The contents that have a tag, the newest first; one more than an article holds, which tells of too many."""
+    """The links that have a tag, the newest first; one more than an article holds, to notice too many."""
     newest = (Content.saved_on.desc(), Content.id.desc())
     return (
         _as_links(func.row_number().over(order_by=newest))
@@ -55,7 +53,7 @@ def contents_of_tag(user_id: int, tag_id: int) -> Select[Any]:
 
 
 def chosen_contents(user_id: int, content_ids: Sequence[int]) -> Select[Any]:
-    """The contents with these ids, in their order."""
+    """The links with these ids, in their order."""
     ids = func.unnest(literal(list(content_ids), ARRAY(BigInteger)))
     chosen = ids.table_valued("content_id", with_ordinality="position").render_derived(name="chosen")
     links = _as_links(chosen.c.position)
@@ -73,7 +71,8 @@ def publish(
 ) -> Select[int | None, list[int] | None]:
     """Publish an article with its topics and copies of these links.
 
-    One row: the article's id, or None where the links are fewer or more than wanted, and the ids of those found.
+    One row: the article's id, or None where there are fewer than `at_least` or more than `at_most` links, and the ids
+    of those that were found.
     """
     found = links.cte("links")
     size = select(func.count()).select_from(found).scalar_subquery()
@@ -126,16 +125,6 @@ def exists(article_id: int) -> Select[int]:
     return select(Article.id).where(Article.id == article_id)
 
 
-def for_update(user_id: int, article_id: int) -> Select[Article]:
-    """One of the owner's articles with its topics, locked."""
-    return (
-        select(Article)
-        .where(Article.user_id == user_id, Article.id == article_id)
-        .options(selectinload(Article.topic_rows))
-        .with_for_update()
-    )
-
-
 def delete_own(user_id: int, article_id: int) -> ReturningDelete[int]:
     """Delete an article with what belongs to it; its id, or no row."""
     return delete(Article).where(Article.user_id == user_id, Article.id == article_id).returning(Article.id)
@@ -149,21 +138,3 @@ def links(article_id: int) -> Select[str, ArticleItem]:
         .where(Article.id == article_id)
         .order_by(ArticleItem.position)
     )
-
-
-TOPIC_USES = 20_000
-"""How much `topics` reads: the time it takes is the same, however many articles there are."""
-
-
-def topics(order: TopicOrder, limit: int) -> Select[str, int]:
-    """Topics, and how many articles have them; counted among the newest, by the last `TOPIC_USES` topics they name."""
-    uses = (
-        select(ArticleTopic.topic_key, ArticleTopic.topic, ArticleTopic.article_id)
-        .order_by(ArticleTopic.article_id.desc())
-        .limit(TOPIC_USES)
-        .subquery()
-    )
-    count, latest = func.count(), func.max(uses.c.article_id)
-    by = {TopicOrder.POPULAR: [count.desc()], TopicOrder.NEWEST: [latest.desc()], TopicOrder.NAME: []}[order]
-    spelled = func.min(uses.c.topic)
-    return select(spelled, count).group_by(uses.c.topic_key).order_by(*by, uses.c.topic_key).limit(limit)

@@ -75,7 +75,7 @@ def vote_for_article(user_id: int, article_id: int) -> Select[int]:
 
 
 def withdraw_article_vote(user_id: int, article_id: int) -> Select[int]:
-    """Take a vote back, if there is one; how many are left, or no row when there is no such article."""
+    """Withdraw a vote, if there is one; how many are left, or no row when there is no such article."""
     article = _locked_article(article_id)
     removed = (
         delete(ArticleVote)
@@ -114,8 +114,8 @@ def vote_on_comment(user_id: int, comment_id: int, opinion: Opinion) -> Select[i
             set_={"value": given.excluded.value},
             where=CommentVote.value != given.excluded.value,
         )
-        # What was there before would say it, too, but not as it is now if it has just been changed elsewhere. A row
-        # version that has replaced another, and only such a one, carries an xmax.
+        # Reading the old row would tell it, too, but not if another request has just changed it. A row version that
+        # has replaced another one, and only such a one, has an xmax.
         .returning(CommentVote.comment_id, (column("xmax") != literal_column("0")).label("changed_sides"))
         .cte("vote")
     )
@@ -125,7 +125,7 @@ def vote_on_comment(user_id: int, comment_id: int, opinion: Opinion) -> Select[i
 
 
 def withdraw_comment_vote(user_id: int, comment_id: int) -> Select[int, int]:
-    """Take a vote back, if there is one; as `vote_on_comment`."""
+    """Withdraw a vote, if there is one; returns what `vote_on_comment` returns."""
     comment = _locked_comment(comment_id)
     removed = (
         delete(CommentVote)

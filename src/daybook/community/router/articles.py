@@ -1,12 +1,15 @@
-"""Articles over HTTP. Every signed-in person may read them; changing one takes its author."""
+"""Articles over HTTP. Every signed-in user may read them; only the author may change one."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
+from pydantic import Field
 
-from daybook.accounts.authentication import CommunityAccess, CommunityReader, CommunityWriter, LibraryWriter
+from daybook.accounts.authentication import CommunityAccess, CommunityWriter, LibraryWriter
 from daybook.community.enums import Feed, TopicOrder
 from daybook.community.errors import ArticleNotFound, NothingToPublish, TooMuchToPublish
+from daybook.community.models import Article
+from daybook.community.projections import ARTICLE, TOPICS
 from daybook.community.schemas import (
     ArticleCreate,
     ArticleRead,
@@ -21,10 +24,39 @@ from daybook.community.service import articles, downloads, feeds, votes
 from daybook.library.errors import ContentNotFound
 from daybook.tags.errors import TagNotFound
 from daybook.tags.schemas import TagName
-from daybook.web.page import JSON, Cursor, Limit, Page, page_json
+from daybook.web.hot import hot
+from daybook.web.page import Limit, Page, PageQuery, json_response, page_response
 from daybook.web.problem import problems
-from daybook.web.schema import BigId
-from daybook.web.session import Now, TheDatabase, sql_budget
+from daybook.web.schema import BigId, Schema
+from daybook.web.session import Now, TheDatabase, WriteSession, sql_budget
+
+
+class ArticleQuery(PageQuery):
+    """Which articles to list, and in which order."""
+
+    feed: Annotated[
+        Feed,
+        Field(
+            description="newest; popular: most downloads; upvote: most votes; hot: votes and downloads, recent ones "
+            "count more; random."
+        ),
+    ] = Feed.NEWEST
+    seed: Annotated[
+        int | None,
+        Field(ge=0, le=feeds.MAX_SEED, description="For the random feed: the same seed gives the same order."),
+    ] = None
+    topic: Annotated[TagName | None, Field(description="Only articles with this topic.")] = None
+    author: Annotated[BigId | None, Field(description="Only articles by the user with this id.")] = None
+
+
+class TopicQuery(Schema):
+    """How many topics to list, and in which order."""
+
+    by: Annotated[TopicOrder, Field(description="popular: most articles; newest: latest article; name.")] = (
+        TopicOrder.POPULAR
+    )
+    limit: Limit = 50
+
 
 router = APIRouter(prefix="/api/articles", tags=["community"])
 
@@ -37,72 +69,60 @@ router = APIRouter(prefix="/api/articles", tags=["community"])
     openapi_extra=sql_budget(2),
 )
 async def publish_article(new: ArticleCreate, caller: CommunityWriter, database: TheDatabase) -> Response:
-    """Publish what is under one of the caller's tags, or chosen contents; copies, which change no more."""
+    """Publish an article. It holds all links with one of your tags, or links that you choose.
+
+    The links are copied: what you change in your library afterwards does not change the article.
+    """
     article_id = await articles.publish(database, caller, new)
-    return Response(await articles.read(database.reader, caller, article_id), 201, media_type=JSON)
+    article = await ARTICLE.one(database.reader, or_raise=ArticleNotFound, id=article_id, caller_id=caller.user_id)
+    return json_response(article, 201)
 
 
 @router.get("", response_model=Page[ArticleSummary], responses=problems(), openapi_extra=sql_budget(2))
-async def list_articles(
-    access: CommunityAccess,
-    feed: Annotated[
-        Feed,
-        Query(
-            description="newest; popular: by downloads; upvote: by votes; hot: by both, the more recent the better; "
-            "random. An article whose counts change while you page may move."
-        ),
-    ] = Feed.NEWEST,
-    seed: Annotated[
-        int | None,
-        Query(ge=0, le=feeds.MAX_SEED, description="Of the random feed: the same seed gives the same order."),
-    ] = None,
-    topic: Annotated[TagName | None, Query(description="Only of this topic, in any letter case and width.")] = None,
-    author: Annotated[BigId | None, Query(description="Only by the person with this id.")] = None,
-    limit: Limit = 50,
-    cursor: Cursor | None = None,
-) -> Response:
-    """Articles, in one of several orders."""
-    selection = feeds.Selection(topic=topic, author=author)
-    page = await feeds.read(access.reader, feed, selection, seed=seed, limit=limit, cursor=cursor)
-    return Response(page_json(page), media_type=JSON)
+@hot
+async def list_articles(access: CommunityAccess, query: Annotated[ArticleQuery, Query()]) -> Response:
+    """List articles in one of several orders.
+
+    An article whose votes or downloads change while you page through a list ordered by them may appear twice or not
+    at all.
+    """
+    selection = feeds.Selection(topic=query.topic, author=query.author)
+    page = await feeds.read(
+        access.reader, query.feed, selection, seed=query.seed, limit=query.limit, cursor=query.cursor
+    )
+    return page_response(page)
 
 
 @router.get("/topics", response_model=list[TopicRead], responses=problems(), openapi_extra=sql_budget(1))
-async def list_topics(
-    caller: CommunityReader,  # noqa: ARG001 - anybody, but signed in
-    database: TheDatabase,
-    by: Annotated[
-        TopicOrder,
-        Query(description="popular: by how many articles have it; newest: by the latest of them; name."),
-    ] = TopicOrder.POPULAR,
-    limit: Limit = 50,
-) -> list[TopicRead]:
-    """Topics, with how many articles have them; counted among the newest, of which there are thousands."""
-    return await articles.read_topics(database, by, limit)
+@hot
+async def list_topics(access: CommunityAccess, query: Annotated[TopicQuery, Query()]) -> Response:
+    """List topics. Each comes with how many of the newest articles have it."""
+    return json_response(await TOPICS[query.by].json(access.reader, count=query.limit))
 
 
 @router.get(
     "/{article_id}", response_model=ArticleRead, responses=problems(ArticleNotFound), openapi_extra=sql_budget(1)
 )
+@hot
 async def get_article(article_id: BigId, access: CommunityAccess) -> Response:
-    """One article, with its links in their order."""
-    return Response(await articles.read(access.reader, access.caller, article_id), media_type=JSON)
+    """Get an article with its links."""
+    article = await ARTICLE.one(access.reader, or_raise=ArticleNotFound, id=article_id, caller_id=access.caller.user_id)
+    return json_response(article)
 
 
 @router.patch(
     "/{article_id}", response_model=ArticleRead, responses=problems(ArticleNotFound), openapi_extra=sql_budget(7)
 )
 async def update_article(
-    article_id: BigId, changes: ArticleUpdate, caller: CommunityWriter, database: TheDatabase
-) -> Response:
-    """Change an article of yours."""
-    await articles.update(database, caller, article_id, changes)
-    return Response(await articles.read(database.reader, caller, article_id), media_type=JSON)
+    article_id: BigId, changes: ArticleUpdate, caller: CommunityWriter, session: WriteSession
+) -> Article:
+    """Update an article of yours."""
+    return await articles.update(session, caller, article_id, changes)
 
 
 @router.delete("/{article_id}", status_code=204, responses=problems(ArticleNotFound), openapi_extra=sql_budget(1))
 async def delete_article(article_id: BigId, caller: CommunityWriter, database: TheDatabase) -> None:
-    """Delete an article of yours. Links that others have downloaded stay theirs."""
+    """Delete an article of yours. Links that others have downloaded from it stay in their libraries."""
     await articles.delete(database, caller, article_id)
 
 
@@ -113,7 +133,7 @@ async def delete_article(article_id: BigId, caller: CommunityWriter, database: T
     openapi_extra=sql_budget(1),
 )
 async def vote_for_article(article_id: BigId, caller: CommunityWriter, database: TheDatabase) -> ArticleVoteRead:
-    """Vote for an article; once more is the same."""
+    """Vote for an article. Voting again changes nothing."""
     return await votes.vote_for_article(database, caller, article_id)
 
 
@@ -124,7 +144,7 @@ async def vote_for_article(article_id: BigId, caller: CommunityWriter, database:
     openapi_extra=sql_budget(1),
 )
 async def withdraw_article_vote(article_id: BigId, caller: CommunityWriter, database: TheDatabase) -> ArticleVoteRead:
-    """Take the caller's vote back; once more is the same."""
+    """Withdraw your vote for an article. Without a vote, nothing changes."""
     return await votes.withdraw_article_vote(database, caller, article_id)
 
 
@@ -135,7 +155,7 @@ async def withdraw_article_vote(article_id: BigId, caller: CommunityWriter, data
     openapi_extra=sql_budget(6),
 )
 async def download_article(
-    article_id: BigId, wanted: DownloadRequest, caller: LibraryWriter, database: TheDatabase, now: Now
+    article_id: BigId, download: DownloadRequest, caller: LibraryWriter, database: TheDatabase, now: Now
 ) -> DownloadRead:
-    """Copy an article's links into the caller's library, under a tag; once more adds what is not there."""
-    return await downloads.download(database, caller, article_id, wanted.tagname, now)
+    """Download an article's links into your library. Links that you have already are only tagged."""
+    return await downloads.download(database, caller, article_id, download.tagname, now)

@@ -1,13 +1,17 @@
 """Comments over HTTP."""
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
 
 from daybook.accounts.authentication import CommunityAccess, CommunityWriter
 from daybook.community.errors import ArticleNotFound, CommentNotFound
 from daybook.community.models import Comment
+from daybook.community.projections import COMMENTS
 from daybook.community.schemas import CommentCreate, CommentRead, CommentUpdate, CommentVoteCreate, CommentVoteRead
 from daybook.community.service import comments, votes
-from daybook.web.page import JSON, Cursor, Limit, Page, page_json
+from daybook.web.hot import hot
+from daybook.web.page import Page, PageQuery, page_response
 from daybook.web.problem import problems
 from daybook.web.schema import BigId
 from daybook.web.session import TheDatabase, WriteSession, sql_budget
@@ -21,12 +25,13 @@ router = APIRouter(prefix="/api", tags=["community"])
     responses=problems(ArticleNotFound),
     openapi_extra=sql_budget(2),
 )
-async def list_comments(
-    article_id: BigId, access: CommunityAccess, limit: Limit = 50, cursor: Cursor | None = None
-) -> Response:
-    """What people say about an article, the oldest first."""
-    page = await comments.read_all(access.database, article_id, limit=limit, cursor=cursor)
-    return Response(page_json(page), media_type=JSON)
+@hot
+async def list_comments(article_id: BigId, access: CommunityAccess, query: Annotated[PageQuery, Query()]) -> Response:
+    """List the comments on an article, the oldest first."""
+    page = await COMMENTS.page(access.reader, limit=query.limit, cursor=query.cursor, article_id=article_id)
+    if page.items == b"[]":
+        await comments.require_article(access.database, article_id)
+    return page_response(page)
 
 
 @router.post(
@@ -52,7 +57,7 @@ async def create_comment(
 async def update_comment(
     comment_id: BigId, changes: CommentUpdate, caller: CommunityWriter, session: WriteSession
 ) -> Comment:
-    """Change a comment of yours."""
+    """Update a comment of yours."""
     return await comments.update(session, caller, comment_id, changes)
 
 
@@ -71,10 +76,10 @@ async def delete_comment(comment_id: BigId, caller: CommunityWriter, database: T
     openapi_extra=sql_budget(1),
 )
 async def vote_on_comment(
-    comment_id: BigId, wanted: CommentVoteCreate, caller: CommunityWriter, database: TheDatabase
+    comment_id: BigId, vote: CommentVoteCreate, caller: CommunityWriter, database: TheDatabase
 ) -> CommentVoteRead:
-    """Vote for or against a comment; the other value changes sides, the same is the same."""
-    return await votes.vote_on_comment(database, caller, comment_id, wanted.value)
+    """Vote for or against a comment. Voting the other way changes sides; the same vote again changes nothing."""
+    return await votes.vote_on_comment(database, caller, comment_id, vote.value)
 
 
 @router.delete(
@@ -84,5 +89,5 @@ async def vote_on_comment(
     openapi_extra=sql_budget(1),
 )
 async def withdraw_comment_vote(comment_id: BigId, caller: CommunityWriter, database: TheDatabase) -> CommentVoteRead:
-    """Take the caller's vote back; once more is the same."""
+    """Withdraw your vote on a comment. Without a vote, nothing changes."""
     return await votes.withdraw_comment_vote(database, caller, comment_id)

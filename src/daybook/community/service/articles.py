@@ -3,23 +3,23 @@
 from collections.abc import Sequence
 
 from pydantic import MISSING
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import selectinload, undefer
 
 from daybook.accounts.caller import Caller
-from daybook.community.enums import TopicOrder
 from daybook.community.errors import ArticleNotFound, NothingToPublish, TooMuchToPublish
-from daybook.community.models import ArticleTopic
+from daybook.community.models import Article, ArticleTopic
 from daybook.community.projections import ARTICLE
 from daybook.community.queries import articles as queries
-from daybook.community.schemas import MAX_ITEMS, ArticleCreate, ArticleUpdate, TopicRead
+from daybook.community.schemas import MAX_ITEMS, ArticleCreate, ArticleUpdate
 from daybook.database.engine import Database
-from daybook.database.executor import Executor
 from daybook.errors import FieldError
 from daybook.library.errors import ContentNotFound
 from daybook.tags.errors import TagNotFound
 from daybook.tags.names import tag_key
 from daybook.tags.queries import tag_exists
 
-NOT_FOUND = "There is no article with this id."
 NOT_YOURS = "None of your articles has this id."
 
 
@@ -51,56 +51,56 @@ async def publish(database: Database, caller: Caller, new: ArticleCreate) -> int
     if new.content_ids is not None:
         raise _missing(new.content_ids, found or [])
     if found:
-        raise TooMuchToPublish(f"More than {MAX_ITEMS} of your contents have this tag; choose some by contentIds.")
+        raise TooMuchToPublish(f"More than {MAX_ITEMS} of your links have this tag; choose some of them by contentIds.")
     if new.tag_id and await database.run(tag_exists(caller.user_id, new.tag_id)) is None:
-        raise TagNotFound("None of your tags has this id.")
-    raise NothingToPublish("None of your contents has this tag.")
+        raise TagNotFound
+    raise NothingToPublish
 
 
 def _by_key(topics: Sequence[str]) -> dict[str, str]:
     return {tag_key(topic): topic for topic in topics}
 
 
-def _missing(wanted: Sequence[int], found: Sequence[int]) -> ContentNotFound:
+def _missing(content_ids: Sequence[int], found: Sequence[int]) -> ContentNotFound:
     known = set(found)
     errors = [
-        FieldError(("contentIds", index), f"none of your contents has the id {content_id}")
-        for index, content_id in enumerate(wanted)
+        FieldError(("contentIds", index), f"none of your links has the id {content_id}")
+        for index, content_id in enumerate(content_ids)
         if content_id not in known
     ]
-    return ContentNotFound("Some of these contents are not among yours.", errors=errors)
+    return ContentNotFound("Some of these links are not among yours.", errors=errors)
 
 
-async def read(reader: Executor, caller: Caller, article_id: int) -> bytes:
-    """Return an article with its links, as JSON; ArticleNotFound."""
-    found = await ARTICLE.first(reader, id=article_id, caller_id=caller.user_id)
-    if found is None:
-        raise ArticleNotFound(NOT_FOUND)
-    return found
+async def update(session: AsyncSession, caller: Caller, article_id: int, changes: ArticleUpdate) -> Article:
+    """Return the changed article; ArticleNotFound when it is not one of the caller's."""
+    statement = (
+        select(Article)
+        .where(Article.user_id == caller.user_id, Article.id == article_id)
+        # What is shown of the article, and its topics, which have copies of what articles are ranked by.
+        .options(*ARTICLE.options(), selectinload(Article.topic_rows), undefer(Article.hot), undefer(Article.shuffle))
+        .with_for_update(of=Article)
+    )
+    article = await session.scalar(statement, {"caller_id": caller.user_id})
+    if article is None:
+        raise ArticleNotFound(NOT_YOURS)
+    if changes.title is not MISSING:
+        article.title = changes.title
+    if changes.body is not MISSING:
+        article.body = changes.body
+    if changes.topics is not MISSING:
+        _replace_topics(article, changes.topics)
+    await session.flush()
+    return article
 
 
-async def read_topics(database: Database, order: TopicOrder, limit: int) -> list[TopicRead]:
-    """Return topics, and how many of the newest articles have them."""
-    async with database.read() as session:
-        rows = await session.execute(queries.topics(order, limit))
-        return [TopicRead(topic=topic, article_count=count) for topic, count in rows]
-
-
-async def update(database: Database, caller: Caller, article_id: int, changes: ArticleUpdate) -> None:
-    """Change one of the caller's articles; ArticleNotFound."""
-    async with database.write.begin() as session:
-        article = await session.scalar(queries.for_update(caller.user_id, article_id))
-        if article is None:
-            raise ArticleNotFound(NOT_YOURS)
-        if changes.title is not MISSING:
-            article.title = changes.title
-        if changes.body is not MISSING:
-            article.body = changes.body
-        if changes.topics is not MISSING:
-            article.topics = changes.topics
-            article.topic_rows = [
-                ArticleTopic(topic_key=key, topic=topic) for key, topic in _by_key(changes.topics).items()
-            ]
+def _replace_topics(article: Article, topics: list[str]) -> None:
+    rows = {row.topic_key: row for row in article.topic_rows}
+    article.topics = topics
+    article.topic_rows = []
+    for key, topic in _by_key(topics).items():
+        row = rows.get(key) or ArticleTopic(topic_key=key)
+        row.topic = topic
+        article.topic_rows.append(row)
 
 
 async def delete(database: Database, caller: Caller, article_id: int) -> None:

@@ -1,6 +1,7 @@
 """Comments on articles."""
 
-from pydantic import MISSING, TypeAdapter
+from pydantic import MISSING
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -8,28 +9,20 @@ from daybook.accounts.caller import Caller
 from daybook.accounts.service import users
 from daybook.community.errors import ArticleNotFound, CommentNotFound
 from daybook.community.models import Comment
-from daybook.community.projections import COMMENTS
+from daybook.community.projections import COMMENT
 from daybook.community.queries import articles
 from daybook.community.queries import comments as queries
 from daybook.community.schemas import CommentCreate, CommentUpdate
-from daybook.community.service.articles import NOT_FOUND as NO_ARTICLE
 from daybook.database.engine import Database
 from daybook.database.failures import constraint_of
-from daybook.database.projection import KeysetPage, decode_cursor
-from daybook.web.schema import BigId
 
-OLDEST_KEY = TypeAdapter(tuple[BigId])
-NOT_FOUND = "There is no comment with this id."
 NOT_YOURS = "None of your comments has this id."
 
 
-async def read_all(database: Database, article_id: int, *, limit: int, cursor: str | None) -> KeysetPage:
-    """Return the comments on an article, the oldest first; ArticleNotFound."""
-    after = decode_cursor(cursor, OLDEST_KEY) if cursor else None
-    page = await COMMENTS.page(database.reader, limit=limit, after=after, article_id=article_id)
-    if page.items == b"[]" and await database.run(articles.exists(article_id)) is None:
-        raise ArticleNotFound(NO_ARTICLE)
-    return page
+async def require_article(database: Database, article_id: int) -> None:
+    """Raise ArticleNotFound unless there is an article with this id."""
+    if await database.run(articles.exists(article_id)) is None:
+        raise ArticleNotFound
 
 
 async def create(session: AsyncSession, caller: Caller, article_id: int, new: CommentCreate) -> Comment:
@@ -41,14 +34,20 @@ async def create(session: AsyncSession, caller: Caller, article_id: int, new: Co
         await session.flush()
     except IntegrityError as error:
         if constraint_of(error) == "fk_comments_article_id_articles":
-            raise ArticleNotFound(NO_ARTICLE) from error
+            raise ArticleNotFound from error
         raise
     return comment
 
 
 async def update(session: AsyncSession, caller: Caller, comment_id: int, changes: CommentUpdate) -> Comment:
     """Return the changed comment with its author; CommentNotFound when it is not one of the caller's."""
-    comment = await session.scalar(queries.for_update(caller.user_id, comment_id))
+    statement = (
+        select(Comment)
+        .where(Comment.user_id == caller.user_id, Comment.id == comment_id)
+        .options(*COMMENT.options())
+        .with_for_update(of=Comment)
+    )
+    comment = await session.scalar(statement)
     if comment is None:
         raise CommentNotFound(NOT_YOURS)
     if changes.body is not MISSING:

@@ -6,7 +6,6 @@ from daybook.accounts.caller import Caller
 from daybook.community.errors import ArticleNotFound
 from daybook.community.queries import articles, votes
 from daybook.community.schemas import DownloadRead
-from daybook.community.service.articles import NOT_FOUND
 from daybook.database.engine import Database
 from daybook.library.new_content import NewContent
 from daybook.library.service.save_links import save_all
@@ -24,7 +23,7 @@ async def download(
     async with database.write.begin() as session:
         rows = (await session.execute(articles.links(article_id))).all()
         if not rows:
-            raise ArticleNotFound(NOT_FOUND)
+            raise ArticleNotFound
         tagname = tagname or rows[0].article_title[:MAX_TAGNAME].strip()
         links = [
             NewContent(

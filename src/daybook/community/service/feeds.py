@@ -1,7 +1,7 @@
-"""The orders in which articles are shown, page by page.
+"""The orders in which articles are listed, page by page.
 
-A page goes on behind the sort key of the last article seen. Where that is a count, an article whose count changes
-meanwhile moves: it may be seen twice or not at all, and all others are seen once.
+A page continues after the sort key of the last article. Where that is a count, an article whose count changes in the
+meantime moves: it may appear twice or not at all, and all others appear once.
 """
 
 import random
@@ -22,12 +22,12 @@ from daybook.tags.names import tag_key
 from daybook.web.schema import BigId
 
 MAX_SEED = 2**53 - 1
-"""What every client's numbers hold."""
+"""The largest integer that JavaScript's numbers hold exactly."""
 
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
-# A cursor says which feed it is of, for another's sort key would lead anywhere.
+# A cursor names its feed, since the sort key of another feed would lead anywhere.
 KEYS: dict[Feed, TypeAdapter[Any]] = {
     Feed.NEWEST: TypeAdapter(tuple[Literal["newest"], BigId]),
     Feed.POPULAR: TypeAdapter(tuple[Literal["popular"], Count, BigId]),
@@ -41,7 +41,7 @@ KEYS: dict[Feed, TypeAdapter[Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which articles a feed shows."""
+    """Which articles a feed shows: of a topic, by an author, or all."""
 
     topic: str | None = None
     author: int | None = None
@@ -50,7 +50,7 @@ class Selection:
 async def read(
     reader: Executor, feed: Feed, selection: Selection, *, seed: int | None, limit: int, cursor: str | None
 ) -> KeysetPage:
-    """Return a page of a feed; InvalidInput for a cursor of another one."""
+    """Return a page of a feed; InvalidCursor for a cursor of another feed, InvalidInput for one of another seed."""
     key = decode_cursor(cursor, KEYS[feed])[1:] if cursor else None
     if feed is Feed.RANDOM:
         return await _read_shuffled(reader, selection, seed, limit, key)
@@ -84,7 +84,7 @@ async def _page(
 
 @dataclass(frozen=True, slots=True)
 class _Round:
-    """A walk through all places of the random feed, from where the seed says, past the end, to where it began."""
+    """A walk through all places of the random feed, from one that the seed chooses, past the end, to where it began."""
 
     seed: int
     ascending: bool
@@ -98,13 +98,13 @@ class _Round:
     async def page(
         self, reader: Executor, selection: Selection, limit: int, *, wrapped: bool, after: Sequence[object] = ()
     ) -> KeysetPage:
-        """Return a page of one of its two halves, which wrapping lies between."""
+        """Return a page of one of its two halves, before or after it has wrapped."""
         half = {"below" if self.ascending is wrapped else "least": self.start}
         page = await _page(reader, SHUFFLED[self.ascending], selection, limit=limit, after=after, **half)
         return replace(page, next_key=self.key(wrapped, *page.next_key) if page.next_key else None)
 
     def key(self, wrapped: bool, *after: object) -> tuple[object, ...]:
-        """Return what a cursor holds: it goes on behind this place, or at the beginning of the half."""
+        """Return the sort key of a cursor that continues after this place, or at the beginning of the half."""
         return (Feed.RANDOM, self.seed, wrapped, *after)
 
 
@@ -113,15 +113,15 @@ async def _read_shuffled(
 ) -> KeysetPage:
     if key and seed not in {None, key[0]}:
         raise InvalidInput(
-            "The cursor is one of another seed.",
-            errors=[FieldError(("cursor",), "leave the seed out, or take that of the first page")],
+            "The cursor belongs to another seed.",
+            errors=[FieldError(("cursor",), "leave the seed out, or use the seed of the first page")],
         )
     started, wrapped, *after = key or (secrets.randbelow(MAX_SEED + 1) if seed is None else seed, False)
     walk = _Round.of(started)
     page = await walk.page(reader, selection, limit, wrapped=wrapped, after=after)
     if wrapped or page.next_key:
         return page
-    # The end, from which it goes on at the beginning. That there is room on the page happens once in a round.
+    # The end, from which it continues at the beginning. A page has room left only once in a round.
     room = limit - len(orjson.loads(page.items))
     rest = await walk.page(reader, selection, room or 1, wrapped=True)
     if room:

@@ -7,7 +7,6 @@ from daybook.community.enums import Opinion
 from daybook.community.errors import ArticleNotFound, CommentNotFound
 from daybook.community.queries import votes
 from daybook.community.schemas import ArticleVoteRead, CommentVoteRead
-from daybook.community.service import articles, comments
 from daybook.database.engine import Database
 
 
@@ -24,7 +23,7 @@ async def withdraw_article_vote(database: Database, caller: Caller, article_id: 
 async def _article_votes(database: Database, statement: Select[int], *, voted: bool) -> ArticleVoteRead:
     row = await database.run(statement)
     if row is None:
-        raise ArticleNotFound(articles.NOT_FOUND)
+        raise ArticleNotFound
     return ArticleVoteRead(up_count=row[0], voted=voted)
 
 
@@ -41,5 +40,5 @@ async def withdraw_comment_vote(database: Database, caller: Caller, comment_id: 
 async def _comment_votes(database: Database, statement: Select[int, int], opinion: Opinion | None) -> CommentVoteRead:
     row = await database.run(statement)
     if row is None:
-        raise CommentNotFound(comments.NOT_FOUND)
+        raise CommentNotFound
     return CommentVoteRead(up_count=row[0], down_count=row[1], value=opinion)
