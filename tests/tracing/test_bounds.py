@@ -23,7 +23,6 @@ assert not [name for name in sys.modules if name.startswith("daybook.tracing")]
 assert database.engine.sync_engine._has_events is False
 assert type(database.engine.sync_engine.pool) is LeasingPool
 assert type(database.write().sync_session) is Session
-assert type(database.read().sync_session) is Session
 """
 
 

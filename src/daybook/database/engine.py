@@ -1,7 +1,7 @@
 """The one engine of a process, and what is made from it: sessions, and executors of compiled statements."""
 
 from dataclasses import dataclass
-from typing import Any, Never, Protocol, TypeVarTuple
+from typing import Any, Protocol, TypeVarTuple
 
 import orjson
 from sqlalchemy import Row, event
@@ -25,17 +25,13 @@ CONNECT_TIMEOUT = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """The engine and its sessions; made by `open_database`, closed with `close`.
-
-    `write` is for units of work: `async with database.write.begin() as session`. `read` runs each statement
-    on its own (autocommit), which saves the BEGIN and ROLLBACK around a read; nothing can be flushed in it.
-    """
+    """The engine and what runs statements on it; made by `open_database`, closed with `close`."""
 
     engine: AsyncEngine
     autocommit: AsyncEngine
     """The same pool, without transactions."""
     write: async_sessionmaker[AsyncSession]
-    read: async_sessionmaker[AsyncSession]
+    """Units of work: `async with database.write.begin() as session`."""
     reader: Executor
     """Runs projections, each a statement by itself; one whose connection was lost runs once more."""
     writer: Executor
@@ -104,22 +100,7 @@ def open_database(url: str, settings: Settings, tracing: EngineTracing | None = 
         writer=AutocommitExecutor(connections, repeats_lost=False),
         autocommit=autocommit,
         write=async_sessionmaker(engine, expire_on_commit=False, **traced_session),
-        read=async_sessionmaker(
-            autocommit, expire_on_commit=False, autoflush=False, class_=ReadOnlySession, **traced_session
-        ),
     )
-
-
-class ReadOnlySession(AsyncSession):
-    """A session whose flush is a programming error, since autocommit would tear a unit of work apart."""
-
-    async def flush(self, objects: Any = None) -> Never:  # noqa: ARG002 - as it is overridden
-        """Refuse."""
-        raise TypeError("a read session cannot write; take a write session")
-
-    async def commit(self) -> Never:
-        """Refuse."""
-        raise TypeError("a read session cannot write; take a write session")
 
 
 def _connect_args(settings: Settings) -> dict[str, object]:

@@ -4,11 +4,11 @@ from typing import Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel
-from sqlalchemy import text
+from sqlalchemy import literal, select
 
 from daybook.errors import Unavailable
 from daybook.web.problem import problems
-from daybook.web.session import ReadSession
+from daybook.web.session import TheDatabase
 
 router = APIRouter(tags=["service"])
 
@@ -26,7 +26,7 @@ async def healthz() -> Health:
 
 
 @router.get("/readyz", responses=problems(Unavailable))
-async def readyz(session: ReadSession) -> Health:
+async def readyz(database: TheDatabase) -> Health:
     """The database answers, too; 503 while it does not."""
-    await session.execute(text("SELECT 1"))
+    await database.run(select(literal(1)))
     return Health()

@@ -1,7 +1,7 @@
 """The sessions, the database and the time that routes ask for.
 
-A unit of work is a block (`write.begin()`), committed when it ends: here for the routes whose work is one, in the
-service or in `Once` for those that have to wait in between. Nothing calls commit().
+A unit of work is a block (`write.begin()`), committed when it ends: here for routes whose work is one, in the service
+or in `Once` for those that have to wait for something else in between. Nothing calls commit().
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -35,11 +35,6 @@ TheDatabase = Annotated[Database, Depends(get_database)]
 """For work that waits for something else between its units of work, and may hold no connection meanwhile."""
 
 
-async def _read_session(database: TheDatabase) -> AsyncIterator[AsyncSession]:
-    async with database.read() as session:
-        yield session
-
-
 async def _write_session(database: TheDatabase) -> AsyncIterator[AsyncSession]:
     async with database.write.begin() as session:
         yield session
@@ -49,9 +44,6 @@ async def _now(request: Request) -> datetime:
     clock: Clock = request.state.clock
     return clock()
 
-
-ReadSession = Annotated[AsyncSession, Depends(_read_session, scope="function")]
-"""A session that only reads; its connection goes back before the response is sent."""
 
 # Scope "function" ends the unit of work when the handler has returned and before the response is sent: by default
 # FastAPI ends it afterwards, and a commit that fails would already have been answered 201.

@@ -72,7 +72,7 @@ async def reached(database: Database, import_id: UUID, *, read: int = 0, status:
     """The import once it has come so far."""
     async with asyncio.timeout(20):
         while True:
-            async with database.read() as session:
+            async with database.write() as session:
                 now: Import | None = await session.scalar(select(Import).where(Import.id == import_id))
             assert now is not None
             if now.read >= read and status in {None, now.status}:
@@ -81,7 +81,7 @@ async def reached(database: Database, import_id: UUID, *, read: int = 0, status:
 
 
 async def urls(database: Database) -> Sequence[str]:
-    async with database.read() as session:
+    async with database.write() as session:
         return (await session.scalars(select(Content.url))).all()
 
 
