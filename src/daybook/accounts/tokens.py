@@ -62,13 +62,13 @@ class AccessTokens:
                 options={"require": ["sub", "sid", "exp"], "verify_exp": False, "verify_iat": False},
             )
             caller = Caller(int(claims["sub"]), ALL_SCOPES, UUID(claims["sid"]))
-            found = caller, float(claims["exp"])
+            verified = caller, float(claims["exp"])
         except (jwt.PyJWTError, ValueError, TypeError, AttributeError) as error:
             raise Unauthenticated("The access token is not one of Daybook's.") from error
         if len(self._verified) >= REMEMBERED:
             self._verified.clear()
-        self._verified[token] = found
-        return found
+        self._verified[token] = verified
+        return verified
 
 
 class RefreshTokens:

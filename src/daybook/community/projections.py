@@ -43,7 +43,7 @@ def _feed(*ranks: str, ascending: bool = False) -> FeedProjections:
 
     def order(mapped: type[Article | ArticleTopic], *key: str) -> list[SQLColumnExpression[Any]]:
         columns = [getattr(mapped, name) for name in key]
-        return [one.asc() if ascending else one.desc() for one in columns]
+        return [column.asc() if ascending else column.desc() for column in columns]
 
     def half(mapped: type[Article | ArticleTopic]) -> list[ColumnElement[bool]]:
         place = mapped.shuffle

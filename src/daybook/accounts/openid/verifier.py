@@ -64,7 +64,7 @@ class OpenIDVerifier:
     async def verify(self, provider: str, id_token: str, nonce: str | None) -> VerifiedIdentity:
         """Return whom `id_token` is about, once all of it has been checked.
 
-        `nonce` is what the client put into its sign-in request: one is needed if, and only if, the token holds
+        `nonce` is what the client put into its sign-in request: it is needed if, and only if, the token holds
         it. A usual token takes under 1 ms, and when keys have to be fetched at most twice `keys.FETCH_DEADLINE`.
 
         Raises UnknownProvider, InvalidIDToken, or ProviderUnavailable when the provider's keys are not here

@@ -104,15 +104,15 @@ def vote_on_comment(user_id: int, comment_id: int, opinion: Opinion) -> Select[i
     """Vote on a comment, or change sides; how many are for and against it, or no row when there is no such comment."""
     value = 1 if opinion is Opinion.UP else -1
     comment = _locked_comment(comment_id)
-    given = pg_insert(CommentVote).from_select(
+    new = pg_insert(CommentVote).from_select(
         ["comment_id", "user_id", "value"],
         select(comment.c.id, literal(user_id, BigInteger), literal(value, SmallInteger)),
     )
     cast_vote = (
-        given.on_conflict_do_update(
+        new.on_conflict_do_update(
             index_elements=[CommentVote.comment_id, CommentVote.user_id],
-            set_={"value": given.excluded.value},
-            where=CommentVote.value != given.excluded.value,
+            set_={"value": new.excluded.value},
+            where=CommentVote.value != new.excluded.value,
         )
         # Reading the old row would tell it, too, but not if another request has just changed it. A row version that
         # has replaced another one, and only such a one, has an xmax.

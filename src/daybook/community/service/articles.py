@@ -24,10 +24,10 @@ NOT_YOURS = "None of your articles has this id."
 
 
 async def publish(database: Database, caller: Caller, new: ArticleCreate) -> int:
-    """Return the id of the new article, which has copies of the caller's contents; in one statement.
+    """Return the id of the new article, which has copies of the caller's links.
 
-    Raises TagNotFound or ContentNotFound for what is not the caller's, NothingToPublish for a tag that nothing has,
-    TooMuchToPublish for one that more have than an article holds.
+    Raises TagNotFound or ContentNotFound for what is not the caller's, NothingToPublish for a tag without links,
+    TooMuchToPublish for one with more than an article holds. One statement copies the links in the database.
     """
     if new.content_ids is not None:
         links = queries.chosen_contents(caller.user_id, new.content_ids)
@@ -45,12 +45,12 @@ async def publish(database: Database, caller: Caller, new: ArticleCreate) -> int
     )
     row = await database.run(statement)
     assert row is not None  # noqa: S101 - the statement returns one row, whatever it finds
-    article_id, found = row
+    article_id, found_ids = row
     if article_id is not None:
         return article_id
     if new.content_ids is not None:
-        raise _missing(new.content_ids, found or [])
-    if found:
+        raise _missing(new.content_ids, found_ids or [])
+    if found_ids:
         raise TooMuchToPublish(f"More than {MAX_ITEMS} of your links have this tag; choose some of them by contentIds.")
     if new.tag_id and await database.run(tag_exists(caller.user_id, new.tag_id)) is None:
         raise TagNotFound
@@ -61,12 +61,12 @@ def _by_key(topics: Sequence[str]) -> dict[str, str]:
     return {tag_key(topic): topic for topic in topics}
 
 
-def _missing(content_ids: Sequence[int], found: Sequence[int]) -> ContentNotFound:
-    known = set(found)
+def _missing(content_ids: Sequence[int], found_ids: Sequence[int]) -> ContentNotFound:
+    found = set(found_ids)
     errors = [
         FieldError(("contentIds", index), f"none of your links has the id {content_id}")
         for index, content_id in enumerate(content_ids)
-        if content_id not in known
+        if content_id not in found
     ]
     return ContentNotFound("Some of these links are not among yours.", errors=errors)
 
@@ -104,6 +104,6 @@ def _replace_topics(article: Article, topics: list[str]) -> None:
 
 
 async def delete(database: Database, caller: Caller, article_id: int) -> None:
-    """Delete one of the caller's articles. Links that others have downloaded stay theirs. Raises ArticleNotFound."""
+    """Delete one of the caller's articles, but no links that others have downloaded from it; ArticleNotFound."""
     if await database.run(queries.delete_own(caller.user_id, article_id)) is None:
         raise ArticleNotFound(NOT_YOURS)

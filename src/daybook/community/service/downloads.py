@@ -18,7 +18,7 @@ async def download(
 ) -> DownloadRead:
     """Copy an article's links into the caller's library, in one transaction; ArticleNotFound.
 
-    What is there already stays as it is, but gets the tag, too; so that once more changes nothing.
+    Links that are there already stay as they are and get the tag, too, so that downloading again changes nothing.
     """
     async with database.write.begin() as session:
         rows = (await session.execute(articles.links(article_id))).all()
@@ -39,11 +39,11 @@ async def download(
             for _, item in rows
         ]
         saved = await save_all(session, caller, links, now, tag_existing=True)
-        # Last, for it locks the article, which others are voting for.
+        # Last, since it locks the article, which others are voting for.
         down_count = await session.scalar(votes.record_download(caller.user_id, article_id))
         if down_count is None:
             raise ArticleNotFound("The article has just been deleted.")
-    added = sum(one.created for one in saved)
+    added = sum(link.created for link in saved)
     return DownloadRead(
         tagname=tagname, added=added, skipped=len(saved) - added, total=len(saved), down_count=down_count
     )

@@ -65,7 +65,7 @@ async def _page(
     *,
     limit: int,
     after: Sequence[object] | None,
-    **given: Any,
+    **parameters: Any,
 ) -> KeysetPage:
     projection: Projection[Any] = feed.all
     topic_key = tag_key(selection.topic) if selection.topic else None
@@ -73,9 +73,9 @@ async def _page(
     if topic_key and selection.author is None:
         projection, before = feed.of_topic, (topic_key,)
     if selection.author is not None:
-        given["author"] = selection.author
+        parameters["author"] = selection.author
     after = (*before, *after) if after else None
-    page = await projection.page(reader, limit=limit, after=after, topic_key=topic_key, **given)
+    page = await projection.page(reader, limit=limit, after=after, topic_key=topic_key, **parameters)
     return replace(page, next_key=page.next_key[len(before) :] if page.next_key else None)
 
 
