@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     Uuid,
     bindparam,
+    false,
     func,
     text,
 )
@@ -88,7 +89,9 @@ class RefreshToken(Base):
 
 # Whether it is the session that the statement's parameter `current_session` names.
 RefreshToken.current = column_property(
-    RefreshToken.family == bindparam("current_session", type_=Uuid), deferred=True, raiseload=True
+    func.coalesce(RefreshToken.family == bindparam("current_session", type_=Uuid), false()),
+    deferred=True,
+    raiseload=True,
 )
 
 
