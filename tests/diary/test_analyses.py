@@ -68,7 +68,7 @@ async def test_a_meal_is_analysed_however_it_is_sent(asking: Person, sent: Any) 
     assert answer.status_code == 200, answer.text
     body = answer.json()
     assert (body["isHealthy"], body["estimatedCalories"], body["mealType"]) == (True, 322, "lunch")
-    assert [one["name"] for one in body["ingredients"]] == ["김치", "rice"]
+    assert [ingredient["name"] for ingredient in body["ingredients"]] == ["김치", "rice"]
     assert body["analyzer"] == "gemini-2.5-flash"
 
     (asked,) = await analyses_of(asking)
@@ -198,7 +198,7 @@ async def test_what_is_no_photo_is_refused(
         ({"data": {"photo": "text"}}, 400),
     ],
 )
-async def test_a_request_without_a_photo_is_told(asking: Person, request_: dict[str, Any], status: int) -> None:
+async def test_a_request_without_a_photo_is_refused(asking: Person, request_: dict[str, Any], status: int) -> None:
     refused = await asking.client.post("/api/analyze/food", **request_)
     assert refused.status_code == status, refused.text
     assert refused.headers["content-type"] == "application/problem+json"
@@ -214,7 +214,7 @@ async def test_a_request_without_a_photo_is_told(asking: Person, request_: dict[
         (Reply(finds(FOOD | {"is_food": False})), 422, "nothing-recognised"),
     ],
 )
-async def test_a_fault_of_the_model_is_told_and_recorded(
+async def test_a_failure_of_the_model_is_answered_and_recorded(
     asking: Person, gemini: Gemini, reply: Reply, status: int, reason: str
 ) -> None:
     gemini.always = reply

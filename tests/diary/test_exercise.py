@@ -43,9 +43,9 @@ async def test_exercise_is_changed_listed_and_deleted(mina: Person) -> None:
     changed = await mina.client.patch(f"/api/log/exercise/{ids[0]}", json={"distance": None, "duration": 45})
     assert (changed.json()["distance"], changed.json()["duration"]) == (None, 45)
     listed = (await mina.client.get("/api/log/exercise", params={"limit": 1})).json()
-    assert [one["id"] for one in listed["items"]] == [ids[1]]
+    assert [exercise["id"] for exercise in listed["items"]] == [ids[1]]
     rest = (await mina.client.get("/api/log/exercise", params={"cursor": listed["nextCursor"]})).json()
-    assert [one["id"] for one in rest["items"]] == [ids[0]]
+    assert [exercise["id"] for exercise in rest["items"]] == [ids[0]]
     assert (await mina.client.delete(f"/api/log/exercise/{ids[0]}")).status_code == 204
     assert (await mina.client.get(f"/api/log/exercise/{ids[0]}")).status_code == 404
 

@@ -21,13 +21,13 @@ async def test_midnight_is_local(server: Server, zone: str, kind: str) -> None:
     async with sign_up(server, timezone=zone) as person:
         late = (await person.client.post(f"/api/log/{kind}", json=body)).json()["id"]
         today = (await person.client.get(f"/api/log/{kind}/today")).json()
-        assert [(one["id"], one["date"]) for one in today] == [(late, "2026-11-22")]
+        assert [(log["id"], log["date"]) for log in today] == [(late, "2026-11-22")]
 
         server.clock.fixed = after_midnight
         assert (await person.client.get(f"/api/log/{kind}/today")).json() == []
         early = (await person.client.post(f"/api/log/{kind}", json=body)).json()["id"]
         today = (await person.client.get(f"/api/log/{kind}/today")).json()
-        assert [(one["id"], one["date"]) for one in today] == [(early, "2026-11-23")]
+        assert [(log["id"], log["date"]) for log in today] == [(early, "2026-11-23")]
 
 
 async def test_moving_moves_the_day_at_once(server: Server) -> None:

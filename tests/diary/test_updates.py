@@ -1,5 +1,6 @@
 """PATCH of meals and exercise: what is named changes, everything else stays, in a fixed number of statements."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -107,6 +108,65 @@ async def test_tags_are_replaced_by_those_that_are_sent(mina: Person, tags: list
     assert await read(mina, url) == changed.json()
     counts = {tag["tagname"]: tag["foodLogCount"] for tag in (await mina.client.get("/api/tags")).json()["items"]}
     assert counts == dict.fromkeys(("집밥", "한식"), 0) | dict.fromkeys(shown, 1)
+
+
+@pytest.mark.parametrize("kind", ["food", "exercise"])
+async def test_a_change_keeps_what_it_does_not_name(mina: Person, kind: str) -> None:
+    url = await log(mina, kind)
+    before = await read(mina, url)
+    changed = await mina.client.patch(url, json={"note": None, "date": "2026-11-18"})
+    assert changed.status_code == 200, changed.text
+    after = changed.json()
+    assert after["updatedAt"] > before["updatedAt"]
+    assert after == before | {"note": None, "date": "2026-11-18", "updatedAt": after["updatedAt"]}
+    assert after == await read(mina, url)
+
+
+async def test_a_change_understands_korean_meals(mina: Person) -> None:
+    url = await log(mina, "food")
+    assert (await mina.client.patch(url, json={"mealType": "간식"})).json()["mealType"] == "snack"
+
+
+@pytest.mark.parametrize("names", [[], ["rice"], ["rice", "김치", "egg"]])
+async def test_a_change_replaces_ingredients_as_a_whole(mina: Person, names: list[str]) -> None:
+    url = await log(mina, "food")
+    before = await read(mina, url)
+    ingredients = [{"name": name, "color": "green", "grams": None, "calories": None} for name in names]
+    changed = (await mina.client.patch(url, json={"ingredients": ingredients})).json()
+    assert changed["ingredients"] == ingredients
+    assert changed["updatedAt"] > before["updatedAt"]
+    assert await read(mina, url) == changed
+
+
+async def test_changes_at_the_same_time_are_all_kept(mina: Person) -> None:
+    url = await log(mina, "food")
+    await asyncio.gather(
+        mina.client.patch(url, json={"note": "first"}),
+        mina.client.patch(url, json={"estimatedCalories": 2}),
+        mina.client.patch(url, json={"ingredients": [{"name": "third", "color": "red"}]}),
+        mina.client.patch(url, json={"ingredients": [{"name": "third", "color": "red"}]}),
+        mina.client.patch(url, json={"tags": ["fourth"]}),
+        mina.client.patch(url, json={"tags": ["fourth"]}),
+    )
+    meal = await read(mina, url)
+    assert (meal["note"], meal["estimatedCalories"], meal["tags"]) == ("first", 2, ["fourth"])
+    assert [ingredient["name"] for ingredient in meal["ingredients"]] == ["third"]
+
+
+@pytest.mark.parametrize("kind", ["food", "exercise"])
+async def test_a_misspelled_field_is_refused(mina: Person, kind: str) -> None:
+    url = await log(mina, kind)
+    refused = await mina.client.patch(url, json={"notee": "lost?"})
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["loc"] == ["body", "notee"]
+
+
+async def test_tags_stay_unless_they_are_named(mina: Person) -> None:
+    url = await log(mina, "food", tags=["집밥", "한식"])
+    changed = await mina.client.patch(url, json={"tags": ["외식", "한식"]})
+    assert changed.json()["tags"] == ["외식", "한식"]
+    untouched = await mina.client.patch(url, json={"note": "x"})
+    assert untouched.json()["tags"] == ["외식", "한식"]
 
 
 LOAD_MEAL = ["SELECT"] * 4

@@ -40,7 +40,7 @@ async def analyzer(gemini: Gemini) -> AsyncIterator[GeminiAnalyzer]:
 async def test_a_meal_is_found_as_the_model_says(gemini: Gemini, analyzer: GeminiAnalyzer) -> None:
     answer = await analyzer.food(PHOTO)
     found = answer.findings
-    assert [(one.name, one.color, one.grams, one.calories) for one in found.ingredients] == [
+    assert [(item.name, item.color, item.grams, item.calories) for item in found.ingredients] == [
         ("김치", IngredientColor.GREEN, 40, 12),
         ("rice", IngredientColor.TEAL, 210.5, 310),
     ]
@@ -126,7 +126,7 @@ async def test_ways_to_fail(gemini: Gemini, analyzer: GeminiAnalyzer, reply: Rep
     assert (raised.value.retry_after is not None) is (error is ModelUnavailable)
 
 
-async def test_a_key_that_the_model_quotes_is_told_to_nobody(
+async def test_a_key_that_the_model_quotes_is_not_repeated(
     gemini: Gemini, analyzer: GeminiAnalyzer, caplog: pytest.LogCaptureFixture
 ) -> None:
     quoting = {"error": {"status": "PERMISSION_DENIED", "message": f"Consumer 'api_key:{KEY}' has been suspended."}}
@@ -149,14 +149,14 @@ async def test_nobody_answers_at_the_address() -> None:
 
 
 @pytest.mark.parametrize(
-    ("delay", "told"), [("16.2s", 17), ("1e300s", 3600), ("-5s", 1), ("nans", 10), ("soon", 10), (7, 10)]
+    ("delay", "retry_after"), [("16.2s", 17), ("1e300s", 3600), ("-5s", 1), ("nans", 10), ("soon", 10), (7, 10)]
 )
-async def test_the_delay_that_the_model_asks_for_is_told(gemini: Gemini, delay: Any, told: int) -> None:
+async def test_the_delay_that_the_model_asks_for_is_passed_on(gemini: Gemini, delay: Any, retry_after: int) -> None:
     analyzer = GeminiAnalyzer(KEY, model="gemini-test", base_url=gemini.url, retries=0)
     gemini.always = Reply(fails("RESOURCE_EXHAUSTED", retry_delay=delay), 429)
     with pytest.raises(ModelUnavailable) as raised:
         await analyzer.food(PHOTO)
-    assert raised.value.retry_after == told
+    assert raised.value.retry_after == retry_after
     await analyzer.close()
 
 
@@ -178,7 +178,7 @@ async def test_one_question_is_one_request_however_much_the_model_wants_to_go_on
 
 
 @pytest.mark.parametrize(
-    ("told", "usage"),
+    ("metadata", "usage"),
     [
         ({"promptTokenCount": 300, "candidatesTokenCount": 40, "thoughtsTokenCount": 900}, Usage(300, 940)),
         ({"promptTokenCount": 10**12, "candidatesTokenCount": -1}, Usage()),
@@ -186,9 +186,9 @@ async def test_one_question_is_one_request_however_much_the_model_wants_to_go_on
     ],
 )
 async def test_what_an_answer_cost(
-    gemini: Gemini, analyzer: GeminiAnalyzer, told: dict[str, int], usage: Usage
+    gemini: Gemini, analyzer: GeminiAnalyzer, metadata: dict[str, int], usage: Usage
 ) -> None:
-    gemini.always = Reply(envelope(usageMetadata=told))
+    gemini.always = Reply(envelope(usageMetadata=metadata))
     assert (await analyzer.food(PHOTO)).usage == usage
 
 
@@ -245,7 +245,7 @@ async def test_what_can_be_mended_is(gemini: Gemini, analyzer: GeminiAnalyzer) -
         )
     )
     found = (await analyzer.food(PHOTO)).findings
-    assert [(one.name, one.color, one.grams, one.calories) for one in found.ingredients] == [
+    assert [(item.name, item.color, item.grams, item.calories) for item in found.ingredients] == [
         ("egg", IngredientColor.TEAL, None, None),
         ("x" * 100, IngredientColor.RED, None, None),
         ("soy sauce", IngredientColor.TEAL, None, None),
@@ -265,7 +265,7 @@ async def test_a_date_that_is_none_is_left_out(gemini: Gemini, analyzer: GeminiA
     assert (found.date, found.duration) == (None, None)
 
 
-async def test_a_hundred_photos_are_looked_at_at_once(gemini: Gemini) -> None:
+async def test_a_hundred_photos_are_analyzed_at_once(gemini: Gemini) -> None:
     analyzer = GeminiAnalyzer(KEY, model="gemini-test", base_url=gemini.url)
     gemini.always = Reply(finds(FOOD), after=0.3)
     started = time.monotonic()

@@ -27,7 +27,7 @@ async def test_colors_are_named_the_largest_first(
     colors: tuple[str, ...], found: list[IngredientColor], healthy: bool
 ) -> None:
     findings = (await OfflineAnalyzer().food(jpeg((200, 200), colors))).findings
-    assert [one.color for one in findings.ingredients] == found
+    assert [ingredient.color for ingredient in findings.ingredients] == found
     assert findings.is_healthy is healthy
     assert findings.estimated_calories is None
 
@@ -51,5 +51,5 @@ async def test_the_sample_photo_is_a_sensible_meal() -> None:
     photo = await preparer.prepare(COFFEE.read_bytes())
     await preparer.close()
     findings = (await OfflineAnalyzer().food(photo.data)).findings
-    assert IngredientColor.TEAL in {one.color for one in findings.ingredients}
+    assert IngredientColor.TEAL in {ingredient.color for ingredient in findings.ingredients}
     assert (await OfflineAnalyzer().exercise(photo.data)).findings.exercise_type == "exercise"

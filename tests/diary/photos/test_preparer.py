@@ -209,9 +209,9 @@ async def test_a_decoder_gets_no_more_memory_than_it_may_have(bomb: Callable[[],
 
 @linux_only
 @pytest.mark.parametrize(
-    ("cause", "told"), [(signal.SIGSEGV, BadPhoto), (signal.SIGKILL, PhotoTooLarge), (signal.SIGABRT, PhotoTooLarge)]
+    ("cause", "error"), [(signal.SIGSEGV, BadPhoto), (signal.SIGKILL, PhotoTooLarge), (signal.SIGABRT, PhotoTooLarge)]
 )
-async def test_a_crash_costs_one_photo(cause: signal.Signals, told: type[Exception]) -> None:
+async def test_a_crash_costs_one_photo(cause: signal.Signals, error: type[Exception]) -> None:
     others = workers()
     async with prepared_by() as preparer:
         await preparer.prepare(pictures.jpeg())
@@ -220,7 +220,7 @@ async def test_a_crash_costs_one_photo(cause: signal.Signals, told: type[Excepti
         spared = asyncio.create_task(preparer.prepare(slow_photo()))
         await asyncio.sleep(0.1)
         os.kill(worker, cause)
-        with pytest.raises(told):
+        with pytest.raises(error):
             await doomed
         assert (await spared).width == 1600
         assert (await preparer.prepare(pictures.jpeg())).width == 320

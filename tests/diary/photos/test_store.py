@@ -103,7 +103,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.skipif(shutil.which("mount") is None, reason="there is no mount command here")
-async def test_a_full_disk_is_told_and_leaves_nothing_behind(small_disk: Path) -> None:
+async def test_a_full_disk_is_an_error_and_leaves_nothing_behind(small_disk: Path) -> None:
     store = PhotoStore(small_disk / "photos")
     await store.put("a/1.jpg", b"x" * 1_500_000)
     with pytest.raises(StorageFull):
@@ -211,10 +211,10 @@ async def test_a_bucket_stores_photos_too(bucket: Bucket) -> None:
     assert await store.get(KEY) is None
 
 
-@pytest.mark.parametrize(("status", "told"), [(507, StorageFull), (500, Unavailable), (403, Unavailable)])
-async def test_what_a_bucket_refuses_is_told(bucket: Bucket, status: int, told: type[Exception]) -> None:
+@pytest.mark.parametrize(("status", "error"), [(507, StorageFull), (500, Unavailable), (403, Unavailable)])
+async def test_what_a_bucket_refuses_is_an_error(bucket: Bucket, status: int, error: type[Exception]) -> None:
     bucket.failure = status
-    with pytest.raises(told):
+    with pytest.raises(error):
         await PhotoStore("s3://bucket/photos").put(KEY, b"photo")
 
 
