@@ -6,7 +6,6 @@ from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
-    Enum,
     ForeignKey,
     Index,
     LargeBinary,
@@ -21,7 +20,6 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, column_property, mapped_column
 
-from daybook.accounts.caller import Scope
 from daybook.database.base import Base, BigIntId, CreatedAt, Timestamped
 
 
@@ -95,10 +93,6 @@ RefreshToken.current = column_property(
 )
 
 
-# Without a length: the column is VARCHAR[].
-SCOPE = Enum(Scope, native_enum=False, length=None, values_callable=lambda scopes: [scope.value for scope in scopes])
-
-
 class APIToken(Base):
     """A personal token for scripts."""
 
@@ -110,7 +104,7 @@ class APIToken(Base):
     prefix: Mapped[str]
     """Its first characters, by which the owner recognizes it."""
     token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
-    scopes: Mapped[list[Scope]] = mapped_column(ARRAY(SCOPE))
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(String))
     created_at: Mapped[CreatedAt]
     last_used_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]

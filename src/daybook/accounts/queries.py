@@ -26,7 +26,6 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.sql.dml import ReturningDelete, ReturningInsert, ReturningUpdate
 
-from daybook.accounts.caller import Scope
 from daybook.accounts.models import APIToken, Identity, RefreshToken, SignInFailures, User
 
 
@@ -212,7 +211,7 @@ def delete_api_token(user_id: int, token_id: int) -> ReturningDelete[int]:
     return delete(APIToken).where(APIToken.user_id == user_id, APIToken.id == token_id).returning(APIToken.id)
 
 
-def use_api_token(token_hash: bytes, now: datetime) -> Select[int, list[Scope]]:
+def use_api_token(token_hash: bytes, now: datetime) -> Select[int, list[str]]:
     """The owner of a token and its scopes, unless it has expired. Records when it was last used.
 
     That is recorded at most once a minute, since requests would queue for a row that each of them writes.

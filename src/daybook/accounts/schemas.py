@@ -207,6 +207,10 @@ class APITokenCreate(Schema):
         return self
 
 
+StoredScope = Annotated[str, Field(json_schema_extra={"enum": [str(scope) for scope in Scope]})]
+"""A scope as the database holds it, in an array of any text."""
+
+
 class APITokenRead(Schema):
     """An API token; the token itself cannot be read again."""
 
@@ -215,7 +219,7 @@ class APITokenRead(Schema):
     prefix: Annotated[
         str, Field(description="The first characters of the token, to recognize it by.", examples=["dbk_Zq3fT9aB"])
     ]
-    scopes: list[Scope]
+    scopes: list[StoredScope]
     created_at: Moment
     last_used_at: Moment | None
     expires_at: Moment | None

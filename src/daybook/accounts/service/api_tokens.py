@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from daybook.accounts import queries
-from daybook.accounts.caller import Caller
+from daybook.accounts.caller import Caller, Scope
 from daybook.accounts.errors import APITokenNotFound
 from daybook.accounts.models import APIToken
 from daybook.accounts.schemas import APITokenCreate
@@ -46,4 +46,4 @@ async def authenticate(database: Database, token: str, now: datetime) -> Caller:
     if owner is None:
         raise Unauthenticated("The API token is unknown, deleted or has expired.")
     user_id, scopes = owner
-    return Caller(user_id, frozenset(scopes), session=None)
+    return Caller(user_id, frozenset(map(Scope, scopes)), session=None)
