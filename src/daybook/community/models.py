@@ -133,7 +133,7 @@ class Topic(Base):
     __table__ = (
         select(
             _key,
-            func.min(_uses.c.topic).label("topic"),
+            func.coalesce(func.min(_uses.c.topic), _key).label("topic"),  # a minimum may be null, as far as SQL tells
             _count.label("article_count"),
             func.row_number().over(order_by=[_count.desc(), _key]).label("by_count"),
             func.row_number().over(order_by=[_latest.desc(), _key]).label("by_latest"),
