@@ -24,7 +24,7 @@ class Content(Timestamped, Base):
     url: Mapped[str]
     """As it was sent."""
     url_key: Mapped[str]
-    """Normalized (`library.urls.normalised`), for comparison: a page is saved once, however its address is written."""
+    """Normalized (`library.urls.normalized`), for comparison: a page is saved once, however its address is written."""
     content_type: Mapped[ContentType] = mapped_column(enum_column(ContentType, "content_type"))
     title: Mapped[str]
     description: Mapped[str | None]

@@ -9,7 +9,7 @@ from pydantic import MISSING, AfterValidator, AliasPath, Field, StringConstraint
 from daybook.database.projection import Stored
 from daybook.errors import InvalidInput
 from daybook.library.enums import ContentType, ImportStatus
-from daybook.library.urls import normalised
+from daybook.library.urls import normalized
 from daybook.tags.schemas import TagName, TagNames
 from daybook.web.schema import STORABLE, Moment, Note, Schema
 
@@ -18,7 +18,7 @@ MAX_BULK = 500
 
 def _web_address(url: str) -> str:
     try:
-        normalised(url)
+        normalized(url)
     except InvalidInput as error:
         raise ValueError(error.detail) from error
     return url

@@ -129,8 +129,8 @@ def test_chrome() -> None:
     assert found_in(CHROME) == [
         NewContent("https://one.example/?a=1&region=KR&copy=2&lt=3", "One & 'only'", created_at=THEN),
         NewContent("https://two.example/", "김치찌개", tags=("요리", "한식/찌개")),
-        Unreadable("line 18", "An address begins with http:// or https://."),
-        Unreadable("line 20", "An address begins with http:// or https://."),
+        Unreadable("line 18", "An address must begin with http:// or https://."),
+        Unreadable("line 20", "An address must begin with http:// or https://."),
         NewContent("https://three.example/", "https://three.example/", created_at=THEN),
         NewContent("https://four.example/", "Four"),
     ]
@@ -138,7 +138,7 @@ def test_chrome() -> None:
 
 def test_firefox() -> None:
     assert found_in(FIREFOX) == [
-        Unreadable("line 10", "An address begins with http:// or https://."),
+        Unreadable("line 10", "An address must begin with http:// or https://."),
         NewContent(
             "https://one.example/",
             "One",
@@ -228,7 +228,7 @@ def test_pocket_csv() -> None:
     ) == [
         NewContent("https://one.example/", "One", tags=("korean", "stew"), created_at=THEN),
         NewContent("https://two.example/", 'Two, "too"'),
-        Unreadable("line 5", "There is no address."),
+        Unreadable("line 5", "It has no address."),
         NewContent("https://three.example/", "Short"),
     ]
 

@@ -1,7 +1,7 @@
-"""The files that saved links are imported from and exported to, one entry at a time.
+"""The file formats of saved links: reading and writing them, entry by entry.
 
-Everything here is synchronous and computes: run it in a thread. No step of an iterator and no call takes longer
-than what one entry, or one piece of 64 kB, needs.
+Everything here is synchronous computation: run it in a thread. No step of an iterator and no call takes longer than one
+entry, or one piece of 64 kB, needs.
 """
 
 import csv
@@ -19,7 +19,7 @@ from daybook.library.new_content import NewContent
 __all__ = ["HEAD", "BookmarkFormat", "BookmarkWriter", "Unreadable", "detect", "read", "writer_for"]
 
 HEAD = 4096
-"""Bytes of a file's beginning that tell its format."""
+"""The first bytes of a file, by which its format is detected."""
 
 _BOOKMARK_HTML = re.compile(
     r"netscape-bookmark-file|<dt>\s*<(?:a|h3)\b|\btime_added=|<title>pocket export<", re.IGNORECASE
@@ -30,7 +30,7 @@ class BookmarkFormat(StrEnum):
     """The formats that are read and written."""
 
     NETSCAPE = "netscape"
-    """HTML as browsers and Pinboard export it; Pocket's older HTML is read, too."""
+    """HTML as browsers and Pinboard export it; Pocket's older HTML is read as well."""
     POCKET = "pocket"
     """Pocket's CSV."""
     JSON = "json"
@@ -56,7 +56,7 @@ class BookmarkWriter(Protocol):
 def detect(head: bytes) -> BookmarkFormat:
     """Return the format of the file whose first bytes (HEAD of them, or all) are `head`.
 
-    Raises ImportUnreadable when it is none.
+    Raises ImportUnreadable when it is none of the formats.
     """
     text = text_of_head(head).lstrip()
     if text.startswith("<") and _BOOKMARK_HTML.search(text):
@@ -66,16 +66,16 @@ def detect(head: bytes) -> BookmarkFormat:
     if not text.startswith("<") and _names_columns(text):
         return BookmarkFormat.POCKET
     raise ImportUnreadable(
-        "This is none of the files that can be imported: bookmarks as a browser, Pinboard or Pocket exports them "
-        "(HTML), Pocket's CSV, or Daybook's own JSON."
+        "Only these files can be imported: bookmarks as a browser, Pinboard or Pocket exports them (HTML), "
+        "Pocket's CSV, and Daybook's own JSON."
     )
 
 
 def read(kind: BookmarkFormat, file: BinaryIO) -> Iterator[NewContent | Unreadable]:
-    """Yield what `file` holds, from where it stands, in its order and in bounded memory.
+    """Yield the entries of `file`, from its current position, in order and in bounded memory.
 
-    An entry that cannot be used is Unreadable, and reading goes on after it. Raises ImportUnreadable, at the first
-    step, when there is nothing of this format in the file.
+    An invalid entry is Unreadable, and reading continues after it. Raises ImportUnreadable, at the first step, when the
+    file has nothing of this format.
     """
     match kind:
         case BookmarkFormat.NETSCAPE:
@@ -87,7 +87,7 @@ def read(kind: BookmarkFormat, file: BinaryIO) -> Iterator[NewContent | Unreadab
 
 
 def writer_for(kind: BookmarkFormat) -> BookmarkWriter:
-    """Return a new writer. What it writes, read() gives back with every field as it was."""
+    """Return a new writer. read() gives back what it writes, with every field unchanged."""
     match kind:
         case BookmarkFormat.NETSCAPE:
             return netscape.NetscapeWriter()

@@ -1,12 +1,12 @@
-"""The text of a file, in pieces: what all three formats are read from."""
+"""Decoding a file to text, in pieces."""
 
 import codecs
 from collections.abc import Iterator
 from typing import BinaryIO
 
 CHUNK = 64 * 1024
-"""Bytes read at a time. Reading runs in a thread beside an event loop: nothing that holds the interpreter for
-longer than a piece of this size takes is done in one go."""
+"""Bytes read at a time. Reading runs in a thread beside an event loop: no step holds the interpreter for longer than a
+piece of this size takes."""
 
 ENTRY_LIMIT = 2**20
 """Characters that one entry may take in a file. The longest that Daybook writes (every text at its limit, every
@@ -14,9 +14,9 @@ character escaped) takes some 850,000."""
 
 
 def text_of(file: BinaryIO) -> Iterator[str]:
-    """Yield the text of `file` from where it stands: UTF-8, or UTF-16 where a byte order mark says so.
+    """Yield the text of `file` from its current position: UTF-8, or UTF-16 after a byte order mark.
 
-    Bytes that are neither become U+FFFD, so that one damaged title costs no more than itself.
+    Invalid bytes become U+FFFD, so that a damaged title costs nothing else.
     """
     data = file.read(CHUNK)
     decoder = codecs.getincrementaldecoder(_encoding(data))("replace")
@@ -27,7 +27,7 @@ def text_of(file: BinaryIO) -> Iterator[str]:
 
 
 def text_of_head(head: bytes) -> str:
-    """Return the text of a file's first bytes, without the character that they may end in the middle of."""
+    """Return the text of a file's first bytes, without a character that is cut off at their end."""
     return codecs.getincrementaldecoder(_encoding(head))("replace").decode(head)
 
 

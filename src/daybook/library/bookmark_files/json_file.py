@@ -1,8 +1,8 @@
 """Daybook's own JSON: `{"version": 1, "contents": [...]}`, or the bare list, with the fields of GET /api/contents.
 
-It is read with the standard library's decoder, entry by entry. ijson was the other choice: its items() keeps a
-path that grows with each level of nesting, so that 20 kB of `[` take 970 MB, and half of a surrogate pair, which
-JavaScript writes where it cut an emoji in two, ends its reading of the whole file.
+It is read with the standard library's decoder, entry by entry. ijson was rejected: its items() keeps a path that grows
+with each level of nesting, so that 20 kB of `[` take 970 MB, and it fails for the whole file at half a surrogate pair,
+which JavaScript writes where it has cut an emoji in two.
 """
 
 import json
@@ -24,15 +24,15 @@ _SPACE = re.compile(r"[ \t\n\r]*+")
 
 
 def read(file: BinaryIO) -> Iterator[NewContent | Unreadable]:
-    """Yield the bookmarks of `file` in their order. From where it is not JSON, all the rest is one Unreadable.
+    """Yield the bookmarks of `file` in order. From the first invalid JSON on, the rest is one Unreadable.
 
-    Raises ImportUnreadable when there is no list of bookmarks to begin with.
+    Raises ImportUnreadable when there is no list of bookmarks.
     """
     window = _Window(text_of(file))
     try:
         _find_list(window)
     except _Broken:
-        raise ImportUnreadable(f"This JSON holds no list of bookmarks, neither by itself nor as `{_LIST}`.") from None
+        raise ImportUnreadable(f"This JSON is no list of bookmarks, and has none as `{_LIST}`.") from None
     number = 1
     try:
         for item in _items(window):
@@ -44,7 +44,7 @@ def read(file: BinaryIO) -> Iterator[NewContent | Unreadable]:
 
 
 class JsonWriter:
-    """Writes every field, under the name that the API gives it."""
+    """Writes every field, under its name in the API."""
 
     media_type = "application/json"
     filename = "bookmarks.json"
@@ -74,7 +74,7 @@ class _Broken(Exception):
 
 
 class _Window:
-    """The part of a JSON text that is being looked at."""
+    """The part of a JSON text that is being read."""
 
     def __init__(self, pieces: Iterable[str]) -> None:
         # A number that ends with a piece may go on in the next, so a value counts once something follows it.
@@ -83,24 +83,24 @@ class _Window:
         self._at = 0
 
     def value(self) -> object:
-        """Return the value that begins here, and stand behind it. Raises _Broken where none does."""
+        """Return the value at the current position and move behind it. Raises _Broken where there is none."""
         self.peek()
-        while (found := self._decoded()) is None:
+        while (decoded := self._decoded()) is None:
             if len(self._text) - self._at > ENTRY_LIMIT or not self._more():
                 raise _Broken
-        value, self._at = found
+        value, self._at = decoded
         return value
 
     def take(self, characters: str) -> str:
-        """Return the next character, and stand behind it. Raises _Broken when it is none of `characters`."""
-        found = self.peek()
-        if not found or found not in characters:
+        """Return the next character and move behind it. Raises _Broken when it is none of `characters`."""
+        character = self.peek()
+        if not character or character not in characters:
             raise _Broken
         self._at += 1
-        return found
+        return character
 
     def peek(self) -> str:
-        """Stand before the next character that is no space, and return it; empty at the end of the text."""
+        """Move to the next character that is no space, and return it; empty at the end of the text."""
         while True:
             space = _SPACE.match(self._text, self._at)
             self._at = space.end() if space else self._at
@@ -110,7 +110,7 @@ class _Window:
                 return ""
 
     def _decoded(self) -> tuple[object, int] | None:
-        """The value and its end, or None where it is not JSON (nested too deep, say), or not all of it is here."""
+        """The value and its end, or None where it is invalid (nested too deep, say) or not complete."""
         try:
             value, end = _DECODER.raw_decode(self._text, self._at)
         except (ValueError, RecursionError):
@@ -126,7 +126,7 @@ class _Window:
 
 
 def _find_list(window: _Window) -> None:
-    """Stand behind the `[` that the bookmarks follow. Raises _Broken when there is none."""
+    """Move behind the `[` of the bookmarks. Raises _Broken when there is none."""
     if window.take("[{") == "[":
         return
     while window.value() != _LIST:

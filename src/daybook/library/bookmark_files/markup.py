@@ -1,11 +1,10 @@
 """The markup of a bookmark file, as tags and the text between them, in bounded memory and linear time.
 
-Two parsers were at hand. selectolax takes a whole document. The standard library's HTMLParser takes pieces, but
-(CPython 3.11.7) it reads `?a=1&region=KR` in an HREF as `?a=1®ion=KR`, and browsers do not escape the `&` they
-write there; it raises AssertionError at `<![`; it takes all that follows a bare `<script>` in a title for a script;
-and it needs 4 seconds for 16 kB of unclosed tags. Bookmark files need no more of HTML than the expressions below,
-which follow the HTML standard's tokenizer where browsers' exports lead to it, and never go back over what they have
-read (`*+` is possessive).
+Two parsers were rejected. selectolax takes only whole documents. The standard library's HTMLParser takes pieces, but
+(CPython 3.11.7) it reads `?a=1&region=KR` in an HREF as `?a=1®ion=KR`, though browsers do not escape the `&` there; it
+raises AssertionError at `<![`; it takes everything after a bare `<script>` in a title for a script; and it needs 4
+seconds for 16 kB of unclosed tags. Bookmark files need no more of HTML than the expressions below, which follow the
+HTML standard's tokenizer and never backtrack (`*+` is possessive).
 """
 
 import html
@@ -24,7 +23,7 @@ _MARKUP = re.compile(
     | <!(?!--)[^>]*+>
     | <\?[^>]*+>
     | <(?P<closing>/?)(?P<name>[a-zA-Z][^\s/>]*+)
-       # A quotation mark means something after "=" only; there, a tag does not end before the quotation does.
+       # Quotation marks count only after "=", where the tag does not end within the quotation.
        (?P<attributes>(?: [^=>]++ | =\s*+ (?: "[^"]*+" | '[^']*+' | (?!["']) ) )*+)>
     | (?P<text>(?: <(?=[^a-zA-Z!?/]) | </(?=[^a-zA-Z]) )++)
     """,
@@ -39,7 +38,7 @@ _ATTRIBUTE = re.compile(
 )
 # Never more digits than a character has: int() raises ValueError past 4300, and so does html.unescape.
 _REFERENCE = re.compile(r"&(?:#[0-9]{1,7}+|#[xX][0-9a-fA-F]{1,6}+|([a-zA-Z][a-zA-Z0-9]*+));")
-_MOST_ATTRIBUTES = 100
+_MAX_ATTRIBUTES = 100
 
 
 @dataclass(slots=True)
@@ -52,15 +51,15 @@ class Tag:
     source: str
 
     def attributes(self) -> dict[str, str]:
-        """Return the values by lower-case name; of two with one name the first, as browsers do."""
-        found = [*islice(_ATTRIBUTE.finditer(self.source), _MOST_ATTRIBUTES)]
-        return {one[1].lower(): unescape(one[2] or one[3] or one[4] or "") for one in reversed(found)}
+        """Return the values by lower-case name. Of two with the same name the first counts, as in browsers."""
+        matches = [*islice(_ATTRIBUTE.finditer(self.source), _MAX_ATTRIBUTES)]
+        return {match[1].lower(): unescape(match[2] or match[3] or match[4] or "") for match in reversed(matches)}
 
 
 def unescape(text: str) -> str:
     """Return `text` with its character references resolved.
 
-    One without its semicolon stays as it is: it is part of an address more often than a reference.
+    One without its semicolon is left as it is: it is more often part of an address than a reference.
     """
     return _REFERENCE.sub(_character, text) if "&" in text else text
 
@@ -73,8 +72,8 @@ def _character(reference: re.Match[str]) -> str:
 def markup(pieces: Iterable[str]) -> Iterator[Tag | str | Unreadable]:
     """Yield the tags and the texts (not unescaped) of a document; comments and declarations are left out.
 
-    A tag or comment that does not end is Unreadable, with all that follows it: to the end of the file, or for
-    ENTRY_LIMIT characters, after which reading goes on.
+    A tag or comment that does not end is Unreadable, with everything after it up to the end of the file, or for
+    ENTRY_LIMIT characters, after which reading continues.
     """
     pending, line = "", 1
     for piece in pieces:
@@ -91,22 +90,22 @@ def markup(pieces: Iterable[str]) -> Iterator[Tag | str | Unreadable]:
 
 
 def _complete(text: str, line: int) -> Generator[Tag | str, None, int]:
-    """Yield the markup in `text`, and return where what is not complete begins: a text, or a tag after it."""
+    """Yield the complete tags and texts in `text`, and return the position of the incomplete rest."""
     read = counted = 0
     while (at := text.find("<", read)) >= 0:
         if at > read:
             yield text[read:at]
-        found = _MARKUP.match(text, at)
-        if found is None:
+        match = _MARKUP.match(text, at)
+        if match is None:
             return at
-        closing, name, attributes, bracket = found.groups()
+        closing, name, attributes, bracket = match.groups()
         if name:
             line += text.count("\n", counted, at)
             counted = at
             yield Tag(name.lower(), bool(closing), line, attributes)
         elif bracket:
             yield bracket
-        read = found.end()
+        read = match.end()
     return read
 
 

@@ -33,23 +33,23 @@ _ROOT_NAMES = frozenset({
     "즐겨찾기", "즐겨찾기 모음", "즐겨찾기바", "즐겨찾기 바", "기타 즐겨찾기", "모바일 즐겨찾기",
     "책갈피", "책갈피 막대", "책갈피 메뉴",
 })  # fmt: skip
-"""The folders that browsers have and nobody made, in the languages of our users: they say nothing of what is in them.
-Only Chrome and Firefox mark theirs, and not all of them; so a name counts at the top level, and nowhere else."""
+"""The folders that browsers create themselves, in the languages of our users: they say nothing about what is in them.
+Only Chrome and Firefox mark theirs, and not all of them; so these names count at the top level only."""
 
 _TEXT_LIMIT = 32_768
-"""Characters of a title, description or folder's name that are looked at: more than the longest takes, escaped."""
+"""Characters that are read of a title, description or folder name: more than the longest one takes, escaped."""
 
-_DEEPEST = 1_000
-"""Lists within lists that are told apart."""
+_MAX_DEPTH = 1_000
+"""The deepest nesting of lists that is followed."""
 
 _BEGINNINGS = frozenset({"a", "dl", "dt", "h3", "hr", "li"})
-"""What can follow a bookmark, and so ends it."""
+"""The start tags that end a bookmark."""
 _ENDINGS = frozenset({"a", "dd", "dt", "h3", "li"})
-"""The closing tags after which text belongs to nothing."""
+"""The end tags after which text belongs to nothing."""
 
 
 def read(file: BinaryIO) -> Iterator[NewContent | Unreadable]:
-    """Yield the bookmarks of `file` in their order, tagged with the folders around them."""
+    """Yield the bookmarks of `file` in order, tagged with the folders around them."""
     outline = _Outline()
     for token in markup(text_of(file)):
         match token:
@@ -67,7 +67,7 @@ def read(file: BinaryIO) -> Iterator[NewContent | Unreadable]:
 
 
 class NetscapeWriter:
-    """Writes what other programs read, and for Daybook the rest, in an attribute that they pass over."""
+    """Writes what other programs read, and an attribute, which they ignore, for the fields that only Daybook reads."""
 
     media_type = "text/html; charset=utf-8"
     filename = "bookmarks.html"
@@ -90,7 +90,7 @@ class NetscapeWriter:
 
 
 def _fields(attributes: dict[str, str], title: str, description: str) -> dict[str, object]:
-    """What the format's own parts say, under the names of record.fields_of."""
+    """The fields of the format's own parts, named as by record.fields_of."""
     tags = attributes.get("tags")
     return {
         "url": attributes.get("href"),
@@ -103,7 +103,7 @@ def _fields(attributes: dict[str, str], title: str, description: str) -> dict[st
 
 
 def _written(record: NewContent) -> str:
-    # Chrome reads line by line, so a title must not hold a line break; what is lost by that is in the rest.
+    # Chrome reads line by line, so a title must not hold a line break; the rest has the exact title.
     title = " ".join(record.title.split())
     description = (record.description or "").strip()
     attributes = {
@@ -145,16 +145,16 @@ class _Folder:
 
 
 class _Outline:
-    """Where in the file the reader is: the folders around it, and the entry that is not at its end yet."""
+    """The reader's position in the file: the folders around it, and the entry that has not ended yet."""
 
     def __init__(self) -> None:
-        self._folders: list[tuple[str, ...]] = [()]  # of each open list, the names of all folders it is in
+        self._folders: list[tuple[str, ...]] = [()]  # for each open list, the names of all folders around it
         self._folder: _Folder | None = None  # whose list is about to begin
         self._entry: _Entry | None = None
         self._into: _Text | None = None  # what a text is part of
 
     def opened(self, tag: Tag) -> NewContent | Unreadable | None:
-        """Take a start tag, and return the entry that ends with it, if one does."""
+        """Process a start tag, and return the entry that it ends, if any."""
         ended = self.finish() if tag.name in _BEGINNINGS else None
         match tag.name:
             case "a":
@@ -165,7 +165,7 @@ class _Outline:
                 self._into = self._folder.name
             case "dd":
                 self._into = self._entry.description if self._entry else None  # a folder's is left out
-            case "dl" if len(self._folders) < _DEEPEST:
+            case "dl" if len(self._folders) < _MAX_DEPTH:
                 self._folders.append(self._inside(self._folder))
                 self._folder = None
             case "br":
@@ -173,7 +173,7 @@ class _Outline:
         return ended
 
     def closed(self, tag: Tag) -> NewContent | Unreadable | None:
-        """Take an end tag, and return the entry that ends with it, if one does."""
+        """Process an end tag, and return the entry that it ends, if any."""
         if tag.name in _ENDINGS:
             self._into = None
         elif tag.name == "dl":
@@ -184,19 +184,19 @@ class _Outline:
         return None
 
     def text(self, text: str) -> None:
-        """Take a text: part of the title, description or name that is open, if one is."""
+        """Add a text to the open title, description or folder name, if any."""
         if self._into:
             self._into.add(unescape(text[:_TEXT_LIMIT]))
 
     def finish(self) -> NewContent | Unreadable | None:
-        """Return the entry that is open, if one is."""
+        """Return the open entry, if any."""
         self._into = None
-        if (found := self._entry) is None:
+        if (open_entry := self._entry) is None:
             return None
         self._entry = None
-        fields = _fields(found.attributes, found.title.value, found.description.value)
-        rest = found.attributes.get(_REST)
-        return entry(f"line {found.line}", fields, rest=rest, folders=self._folders[-1])
+        fields = _fields(open_entry.attributes, open_entry.title.value, open_entry.description.value)
+        rest = open_entry.attributes.get(_REST)
+        return entry(f"line {open_entry.line}", fields, rest=rest, folders=self._folders[-1])
 
     def _inside(self, folder: _Folder | None) -> tuple[str, ...]:
         around = self._folders[-1]

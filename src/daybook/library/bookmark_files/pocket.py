@@ -1,7 +1,7 @@
 """Pocket's CSV: `title,url,time_added,tags,status`, tags joined by `|`, times in Unix seconds.
 
-A cell is written as it is, also where it begins with `=`: a spreadsheet that opens the file may take it for a
-formula, but guarding against that would change the text, and the file is there to be read back.
+A cell is written unchanged, also where it begins with `=`. A spreadsheet may take it for a formula, but guarding
+against that would change the text, and the file is there to be read back.
 """
 
 import csv
@@ -17,13 +17,13 @@ from daybook.library.new_content import NewContent
 _REST = "daybook"
 _COLUMNS = ("title", "url", "time_added", "tags", "status", _REST)
 
-# A cell's default limit is 131,072 characters, and can only be set for the whole process. Nothing else in Daybook
-# reads CSV; what one row may take is bounded below.
+# The limit of a cell, by default 131,072 characters, can only be set for the whole process. Nothing else in Daybook
+# reads CSV. The length of a row is bounded below.
 csv.field_size_limit(ENTRY_LIMIT)
 
 
 def read(file: BinaryIO) -> Iterator[NewContent | Unreadable]:
-    """Yield the bookmarks of `file` in their order. Columns are found by name; all but `url` may be missing.
+    """Yield the bookmarks of `file` in order. Columns are found by name; all but `url` are optional.
 
     Raises ImportUnreadable when the first row has no column `url`.
     """
@@ -33,8 +33,8 @@ def read(file: BinaryIO) -> Iterator[NewContent | Unreadable]:
             yield row
         elif columns:
             place, cells = row
-            told = {name: cells[at] for name, at in columns.items() if at < len(cells)}
-            yield entry(place, _fields(told), rest=told.get(_REST))
+            values = {name: cells[at] for name, at in columns.items() if at < len(cells)}
+            yield entry(place, _fields(values), rest=values.get(_REST))
         else:
             columns = columns_of(row[1])
     if not columns:
@@ -50,7 +50,7 @@ def columns_of(names: Sequence[str]) -> dict[str, int]:
 
 
 class PocketWriter:
-    """Writes Pocket's columns, and for Daybook the rest, in one more."""
+    """Writes Pocket's columns, and one more for the fields that only Daybook reads."""
 
     media_type = "text/csv; charset=utf-8"
     filename = "bookmarks.csv"
@@ -64,12 +64,12 @@ class PocketWriter:
         return _csv(map(_written, batch))
 
     def tail(self) -> bytes:
-        """Return the end of the file, which has none of its own."""
+        """Return the end of the file, which is empty."""
         return b""
 
 
 def _fields(cells: dict[str, str]) -> dict[str, object]:
-    """What the format's own columns say, under the names of record.fields_of."""
+    """The fields of the format's own columns, named as by record.fields_of."""
     tags = cells.get("tags")
     return {
         "url": cells.get("url"),
@@ -97,8 +97,10 @@ def _csv(rows: Iterable[Sequence[str]]) -> bytes:
 
 
 class _Lines(Iterator[str]):
-    """The lines of a file, for csv.reader, which takes as many as one row needs: an unclosed quotation mark would
-    make it take them all. `room` is how many characters it may still take; past them, csv.Error is raised."""
+    """The lines of a file for csv.reader, which takes as many as a row needs: all of them for an unclosed quotation.
+
+    `room` is how many characters it may still take; beyond that, csv.Error is raised.
+    """
 
     def __init__(self, pieces: Iterable[str]) -> None:
         self._lines = _lines(pieces)
@@ -115,7 +117,7 @@ class _Lines(Iterator[str]):
 
 
 def _lines(pieces: Iterable[str]) -> Iterator[str]:
-    # Not str.splitlines, nor a file's own lines: they end at characters that are part of a text in CSV.
+    # Neither str.splitlines nor a file's own lines: those end at characters that are part of a text in CSV.
     pending = ""
     for piece in pieces:
         *lines, pending = (pending + piece).split("\n")

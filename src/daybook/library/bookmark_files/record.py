@@ -1,7 +1,8 @@
-"""A saved link as it stands in a file: its fields, their limits, and how they are spelled in JSON.
+"""A saved link in a file: its fields, their limits, and their names in JSON.
 
-Every format ends here. What a foreign program wrote is cleaned (cut, normalised, freed of what cannot be stored)
-rather than refused; only a link without a usable address, or a field of the wrong type, cannot be used.
+All formats are read through this module. Values that another program wrote are cleaned (cut, normalized, stripped of
+what cannot be stored) rather than refused; only a link without a valid address or with a field of the wrong type is
+invalid.
 """
 
 import re
@@ -17,7 +18,7 @@ from pydantic.alias_generators import to_camel
 from daybook.errors import InvalidInput
 from daybook.library.enums import ContentType
 from daybook.library.new_content import NewContent
-from daybook.library.urls import LONGEST_URL, normalised, parse_url
+from daybook.library.urls import LONGEST_URL, normalized, parse_url
 
 TITLE_LIMIT = 500
 DESCRIPTION_LIMIT = 2_000
@@ -25,21 +26,19 @@ NOTE_LIMIT = 10_000
 BODY_LIMIT = 100_000
 TAG_LIMIT = 50
 TAGS_LIMIT = 50
-"""Characters of each text and of one tag's name, and tags of one bookmark: what the API takes."""
+"""The limits of the API: characters of each text and of a tag's name, and tags of a link."""
 
 _NAMES = {field.name: to_camel(field.name) for field in fields(NewContent)}
-"""The fields of a record, and how JSON spells them."""
+"""The fields of a link by their names in JSON."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _END = datetime(2200, 1, 1, tzinfo=UTC)
-_LONGEST_VIDEO = 31_536_000
-_CONTENT_TYPES = {word.value: word for word in ContentType}
+_VIDEO_LIMIT = 31_536_000
+_CONTENT_TYPES = {kind.value: kind for kind in ContentType}
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_LONGEST_PIECE = 1_000
-# With what still belongs to the last letter: accents, or the rest of a syllable.
-_PIECE = re.compile(
-    f"[\x00-\x7f]*+[^\x00-\x7f]{{0,{_LONGEST_PIECE}}}+[\u0300-\u036f\u1160-\u11ff\u3099\u309a]{{0,30}}+"
-)
+_PIECE_LIMIT = 1_000
+# Including what belongs to the last letter: accents, or the rest of a syllable.
+_PIECE = re.compile(f"[\x00-\x7f]*+[^\x00-\x7f]{{0,{_PIECE_LIMIT}}}+[\u0300-\u036f\u1160-\u11ff\u3099\u309a]{{0,30}}+")
 _LINE_BREAKS = re.compile(r"[\t\n\r]")
 _CONTROLS_AND_SPACE = "".join(map(chr, range(0x21)))
 _WHOLE_NUMBER = re.compile(r"\s*+(\d{1,17})(?:\.\d*+)?\s*+", re.ASCII)
@@ -47,18 +46,18 @@ _WHOLE_NUMBER = re.compile(r"\s*+(\d{1,17})(?:\.\d*+)?\s*+", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """An entry that cannot be used: where it stands in the file, and why not, in a sentence."""
+    """An invalid entry: its place in the file, and the reason in a sentence."""
 
     place: str
     reason: str
 
 
-class _Unusable(Exception):
-    """Why an entry is not a bookmark."""
+class _Invalid(Exception):
+    """The reason why an entry is invalid."""
 
 
 def fields_of(record: NewContent) -> dict[str, object]:
-    """Return the record as JSON's types, under the names that `GET /api/contents` gives them."""
+    """Return the link as JSON types, with the field names of `GET /api/contents`."""
     created_at = record.created_at
     return {name: getattr(record, field) for field, name in _NAMES.items()} | {
         "tags": list(record.tags),
@@ -68,7 +67,7 @@ def fields_of(record: NewContent) -> dict[str, object]:
 
 
 def record_of(fields: Mapping[str, Any]) -> NewContent:
-    """Return the record that `fields_of` gives as these `fields`; they are not checked."""
+    """Return the link from which `fields_of` makes these `fields`. They are not checked."""
     values = {field: fields[name] for field, name in _NAMES.items()} | {
         "content_type": ContentType(fields["contentType"]),
         "tags": tuple(fields["tags"]),
@@ -78,49 +77,49 @@ def record_of(fields: Mapping[str, Any]) -> NewContent:
     return NewContent(**values)
 
 
-def rest_of(record: NewContent, told: Mapping[str, object]) -> str:
-    """Return as JSON the fields of `record` that a foreign format's own fields, read back as `told`, do not give.
+def rest_of(record: NewContent, native: Mapping[str, object]) -> str:
+    """Return as JSON the fields of `record` that are lost in another format, whose own fields read back as `native`.
 
-    Empty when they give all. Together with entry() this is what makes a foreign format lossless.
+    Empty when none is. Together with entry() this makes such a format lossless.
     """
     absent = {"bookmark": False, "tags": []}
-    rest = {name: value for name, value in fields_of(record).items() if value != told.get(name, absent.get(name))}
+    rest = {name: value for name, value in fields_of(record).items() if value != native.get(name, absent.get(name))}
     return orjson.dumps(rest).decode() if rest else ""
 
 
 def entry(
     place: str, fields: Mapping[str, object], *, rest: str | None = None, folders: Sequence[str] = ()
 ) -> NewContent | Unreadable:
-    """Return the bookmark that `fields` (named as by fields_of) describe, cleaned; or why there is none.
+    """Return the link that `fields` (named as by fields_of) describe, cleaned; or why there is none.
 
-    `rest` is what rest_of() wrote beside them, and wins. `folders` become tags, before the others.
+    `rest`, which rest_of() wrote beside them, takes precedence. `folders` become tags, before the others.
     """
     try:
         return _content({**fields, **_parsed(rest)} if rest else fields, folders)
-    except _Unusable as unusable:
-        return Unreadable(place, str(unusable))
+    except _Invalid as invalid:
+        return Unreadable(place, str(invalid))
 
 
 def moment_of(number: str | None) -> str | None:
-    """Return the ISO form of a Unix time in seconds, or None where it is none, or 0, which means unknown.
+    """Return the ISO form of a Unix time in seconds; None for no number, and for 0, which means unknown.
 
-    Milliseconds and microseconds, which some programs write, are told by their size: 10^10 seconds are in the
+    Milliseconds and microseconds, which some programs write, are recognized by their size: 10^10 seconds are in the
     year 2286, 10^10 milliseconds in 1970.
     """
-    found = _WHOLE_NUMBER.fullmatch(number or "")
-    value = int(found[1]) if found else 0
+    match = _WHOLE_NUMBER.fullmatch(number or "")
+    value = int(match[1]) if match else 0
     unit = 1_000_000 if value < 10**10 else 1_000 if value < 10**13 else 1
     return (_EPOCH + timedelta(microseconds=value * unit)).isoformat() if value else None
 
 
 def clean(text: str, limit: int) -> str:
-    """Return what of `text` can be stored, in NFC, cut to `limit` characters."""
+    """Return `text` in NFC, without what cannot be stored, cut to `limit` characters."""
     if text.isascii():
         return text.replace("\x00", "")[:limit]
     text = _UNSTORABLE.sub("", text)[: limit * 4]  # decomposed, a character is four at most
-    if len(text) <= _LONGEST_PIECE or unicodedata.is_normalized("NFC", text):
+    if len(text) <= _PIECE_LIMIT or unicodedata.is_normalized("NFC", text):
         return unicodedata.normalize("NFC", text)[:limit]
-    # Piece by piece, since CPython sorts a run of combining marks in quadratic time, and lets no other thread run:
+    # Piece by piece, because CPython sorts a run of combining marks in quadratic time and lets no other thread run:
     # 100,000 of them take 20 seconds.
     return _PIECE.sub(lambda piece: unicodedata.normalize("NFC", piece[0]), text)[:limit]
 
@@ -131,12 +130,12 @@ def _parsed(rest: str) -> dict[str, object]:
     except orjson.JSONDecodeError:
         fields = None
     if not isinstance(fields, dict):
-        raise _Unusable("What Daybook wrote beside this bookmark is damaged.")
+        raise _Invalid("The fields that Daybook added to this bookmark are damaged.")
     return fields
 
 
 def _content(fields: Mapping[str, object], folders: Sequence[str]) -> NewContent:
-    url = _web_address(fields, "url", normalised)  # saving needs this form of it
+    url = _web_address(fields, "url", normalized)  # checked for its normal form, in which it is saved
     title = _text(fields, "title", TITLE_LIMIT)
     return NewContent(
         url=url,
@@ -158,7 +157,7 @@ def _content(fields: Mapping[str, object], folders: Sequence[str]) -> NewContent
 def _string(fields: Mapping[str, object], name: str) -> str | None:
     value = fields.get(name)
     if value is not None and not isinstance(value, str):
-        raise _Unusable(f"{name} is not text.")
+        raise _Invalid(f"{name} is not text.")
     return value
 
 
@@ -168,25 +167,25 @@ def _text(fields: Mapping[str, object], name: str, limit: int) -> str | None:
 
 
 def _web_address(fields: Mapping[str, object], name: str, check: Callable[[str], object]) -> str:
-    """The address, without line breaks in it and blanks around it, as browsers take one from a page."""
+    """The address without line breaks in it and spaces around it, as browsers read one from a page."""
     value = _LINE_BREAKS.sub("", _string(fields, name) or "")
     url = clean(value.strip(_CONTROLS_AND_SPACE), LONGEST_URL + 1)
     if not url:
-        raise _Unusable("There is no address.")
+        raise _Invalid("It has no address.")
     try:
         check(url)
     except InvalidInput as refused:
-        raise _Unusable(refused.detail) from None
+        raise _Invalid(refused.detail) from None
     return url
 
 
 def _picture(fields: Mapping[str, object], name: str) -> str | None:
-    # Browsers put the picture itself there (data:), or an address that only they know: both are left out.
+    # Browsers write the picture itself there (data:), or an address that only they know. Both are dropped.
     if not fields.get(name):
         return None
     try:
         return _web_address(fields, name, parse_url)
-    except _Unusable:
+    except _Invalid:
         return None
 
 
@@ -197,7 +196,7 @@ def _content_type(fields: Mapping[str, object]) -> ContentType | None:
 def _flag(fields: Mapping[str, object], name: str) -> bool:
     value = fields.get(name)
     if value is not None and not isinstance(value, bool):
-        raise _Unusable(f"{name} is neither true nor false.")
+        raise _Invalid(f"{name} is neither true nor false.")
     return bool(value)
 
 
@@ -206,18 +205,18 @@ def _seconds(fields: Mapping[str, object], name: str) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _Unusable(f"{name} is not a number.")
-    return int(value) if 0 <= value <= _LONGEST_VIDEO else None
+        raise _Invalid(f"{name} is not a number.")
+    return int(value) if 0 <= value <= _VIDEO_LIMIT else None
 
 
 def _names(fields: Mapping[str, object]) -> Iterable[str]:
     tags = fields.get("tags") or []
     if not isinstance(tags, list):
-        raise _Unusable("tags is not a list of names.")
+        raise _Invalid("tags is not a list of names.")
     for tag in tags:
         name = tag.get("tagname") if isinstance(tag, dict) else tag
         if not isinstance(name, str):
-            raise _Unusable("tags is not a list of names.")
+            raise _Invalid("tags is not a list of names.")
         yield name
 
 
@@ -234,7 +233,7 @@ def _moment(fields: Mapping[str, object], name: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:
-        raise _Unusable(f"{name} is not a date and time.") from None
+        raise _Invalid(f"{name} is not a date and time.") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return moment.astimezone(UTC) if _EPOCH <= moment < _END else None
@@ -247,5 +246,5 @@ def _day(fields: Mapping[str, object], name: str) -> date | None:
     try:
         day = date.fromisoformat(value)
     except ValueError:
-        raise _Unusable(f"{name} is not a date.") from None
+        raise _Invalid(f"{name} is not a date.") from None
     return day if _EPOCH.date() <= day < _END.date() else None

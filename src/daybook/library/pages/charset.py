@@ -1,13 +1,13 @@
-"""The character set of a page, as browsers find it out."""
+"""The character set of a page, determined as browsers do."""
 
 import codecs
 import re
 
 _BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
-# The labels of the WHATWG encoding standard, and the codec that means the same. A name often means more in a browser
-# than in Python: euc-kr is cp949 with its 8,822 more syllables, and iso-8859-1 is cp1252. It is also a list of what is
-# allowed: Python knows codecs, such as idna and unicode_escape, that are not for strangers' bytes.
+# The labels of the WHATWG encoding standard by Python's equivalent codec. A label often means more to a browser than to
+# Python: euc-kr is cp949 with its 8,822 additional syllables, and iso-8859-1 is cp1252. Other codecs are not allowed:
+# Python has some, such as idna and unicode_escape, that are not meant for untrusted bytes.
 _CODECS = {
     "utf-8": "utf-8 utf8 unicode-1-1-utf-8 unicode11utf8 unicode20utf8 x-unicode20utf8",
     "cp949": "euc-kr cseuckr csksc56011987 iso-ir-149 korean ks_c_5601-1987 ks_c_5601-1989 ksc5601 ksc_5601 windows-949"
@@ -39,14 +39,14 @@ _IN_PAGE = re.compile(
     re.IGNORECASE,
 )
 _SNIFFED = 8192
-"""Bytes in which a page may name its character set. The standard says 1,024, and Korean pages do not keep to it."""
+"""Bytes in which a page may declare its character set. The standard says 1,024, which Korean pages exceed."""
 
 
 def decode(html: bytes, content_type: str) -> str:
-    """Return the page's text; what cannot be read becomes U+FFFD.
+    """Return the page's text; invalid bytes become U+FFFD.
 
-    The character set is that of the byte order mark, else of the header, else of the page itself, else UTF-8 (HTML
-    standard, section 13.2.3.2).
+    The character set is that of the byte order mark, else of the header, else the one declared in the page, else UTF-8
+    (HTML standard, section 13.2.3.2).
     """
     for mark, codec in _BOMS.items():
         if html.startswith(mark):
@@ -60,6 +60,6 @@ def _declared(html: bytes) -> str | None:
     for declaration in _IN_PAGE.finditer(html[:_SNIFFED]):
         codec = _CODEC_OF.get((declaration[1] or declaration[2]).decode("ascii").lower())
         if codec:
-            # Whoever could read the declaration is not reading UTF-16.
+            # A declaration that can be read as ASCII is not in UTF-16.
             return "utf-8" if codec.startswith("utf-16") else codec
     return None

@@ -1,8 +1,7 @@
-"""Fetching a page whose address a stranger chose, without becoming their way into our own network.
+"""Fetching a page whose address a stranger chose, without giving them access to our own network.
 
-Connections are made by `network`, which checks the address that is connected to. httpcore2 speaks HTTP beneath
-cookies, redirects, proxies and the environment: none of them can be on, and each redirect starts again from the
-beginning.
+`network` makes the connections, and checks the address that is connected to. httpcore2 speaks HTTP at a level below
+cookies, redirects, proxies and the environment, so that none of them can be active; every redirect starts over.
 """
 
 import asyncio
@@ -28,24 +27,24 @@ HTML = ("text/html", "application/xhtml+xml")
 JSON = ("application/json",)
 
 RESOLVER_THREADS = 8
-MOST_PIECES = 5000
-"""How many parts of a body are read; each costs about 60 microseconds, however small it is."""
+MAX_PIECES = 5000
+"""How many chunks of a body are read; each costs about 60 microseconds, however small it is."""
 
 
 @dataclass(frozen=True)
 class FetchedPage:
-    """What an address holds."""
+    """The content of an address."""
 
     url: str
-    """Where it was found in the end, after redirects."""
+    """The address after redirects."""
     body: bytes
-    """Decompressed; cut off at the fetcher's `max_bytes`."""
+    """Decompressed, and cut off at the fetcher's `max_bytes`."""
     content_type: str
-    """The header, with its parameters."""
+    """The header with its parameters."""
 
 
 class PageFetcher:
-    """Fetches pages from public addresses. One for the process; `aclose()` it at the end."""
+    """Fetches pages from public addresses. One serves the process; close it with `aclose()`."""
 
     def __init__(
         self,
@@ -59,42 +58,42 @@ class PageFetcher:
         max_redirects: int = 5,
         at_once: int = 20,
     ) -> None:
-        """`timeout` is in seconds and for everything together: waiting for one's turn among the `at_once` fetches,
-        DNS, redirects, and a body however slowly it comes.
+        """`timeout`, in seconds, covers everything: waiting while `at_once` other fetches run, DNS, redirects, and a
+        body, however slowly it arrives.
 
-        `resolve` gives the addresses of a host name, and raises OSError when there are none; the system's resolver
-        without it.
+        `resolve` returns the addresses of a host name and raises OSError when there are none; by default it is the
+        system's resolver.
         """
         self.timeout = timeout
         self._user_agent = user_agent
         self._max_bytes = max_bytes
         self._max_redirects = max_redirects
         self._turns = asyncio.Semaphore(at_once)
-        # A thread that waits for a dead name server cannot be cancelled: it should be missed nowhere else.
+        # A thread that waits for a dead name server cannot be cancelled, so these threads are for nothing else.
         self._threads = ThreadPoolExecutor(RESOLVER_THREADS, thread_name_prefix="page-resolver")
         self._network = CheckedNetwork(resolve or self._resolve, is_allowed)
         self._ssl_context = ssl_context or httpx2.create_ssl_context(trust_env=False)
 
     async def aclose(self) -> None:
-        """Let go of the threads; no fetch may follow."""
+        """Release the threads; no fetch may follow."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def fetch(self, url: str, *, accept: Sequence[str] = HTML) -> FetchedPage:
-        """Return what is at `url`, when its media type is one of `accept`.
+        """Return the content of `url` if its media type is one of `accept`.
 
-        Raises PageRefused for an address that is not asked, PageUnreadable for what is not of these types,
-        PageUnreachable when the server fails, and PageTimeout.
+        Raises PageRefused for an address that is not fetched, PageUnreadable for other media types, PageUnreachable
+        when the server fails, and PageTimeout.
         """
         try:
-            # A pool for each fetch: httpcore2's keeps requests for good that end at a deadline while they are closed.
+            # A pool for each fetch: httpcore2 never removes a request from its pool that times out while closing.
             async with asyncio.timeout(self.timeout), self._turns, self._pool() as pool:
                 return await self._follow(pool, _parse(url), accept)
         except (TimeoutError, httpcore2.TimeoutException):
             raise PageTimeout(f"The page did not arrive within {self.timeout:g} seconds.") from None
         except zlib.error:
-            raise PageUnreadable("The page's compression is broken.") from None
+            raise PageUnreadable("The page's compression is damaged.") from None
         except (OSError, httpcore2.NetworkError, httpcore2.ProtocolError):
-            raise PageUnreachable("The page's server could not be reached, or broke off.") from None
+            raise PageUnreachable("The page's server could not be reached, or closed the connection.") from None
 
     def _pool(self) -> httpcore2.AsyncConnectionPool:
         return httpcore2.AsyncConnectionPool(
@@ -122,11 +121,11 @@ class PageFetcher:
         ]
 
     async def _resolve(self, host: str) -> list[str]:
-        # The dot keeps the resolver from completing the name with a domain of our own network.
-        found = await asyncio.get_running_loop().run_in_executor(
+        # The dot keeps the resolver from completing the name with a search domain of our own network.
+        addresses = await asyncio.get_running_loop().run_in_executor(
             self._threads, socket.getaddrinfo, f"{host}.", None, socket.AF_INET, socket.SOCK_STREAM
         )
-        return [str(address[0]) for *_, address in found]
+        return [str(address[0]) for *_, address in addresses]
 
 
 def _parse(url: str) -> Url:
@@ -139,12 +138,12 @@ def _parse(url: str) -> Url:
 def _redirected(url: Url, location: str) -> Url:
     try:
         return _parse(urljoin(str(url), location))
-    except ValueError:  # brackets that hold no address
-        raise PageRefused("The address redirects to something that is no address.") from None
+    except ValueError:  # brackets without an IPv6 address
+        raise PageRefused("The address redirects to an invalid address.") from None
 
 
 def _host(url: Url) -> str:
-    """Return the host as certificates and servers know it: without the dot that ends an absolute name."""
+    """Return the host as certificates and servers name it: without the dot at the end of an absolute name."""
     return (url.host or "").removesuffix(".")
 
 
@@ -159,7 +158,7 @@ def _target(url: Url) -> httpcore2.URL:
 
 
 def _header(response: httpcore2.Response, name: bytes) -> str:
-    """Return the header, or nothing. UTF-8, because Korean servers send their paths so."""
+    """Return the header, or an empty string. It is read as UTF-8, in which Korean servers send their paths."""
     values = [value for header, value in response.headers if header.lower() == name]
     return values[0].decode(errors="replace").strip() if values else ""
 
@@ -169,16 +168,16 @@ def _check_answer(response: httpcore2.Response, accept: Sequence[str]) -> None:
         raise PageUnreachable(f"The page's server answered {response.status}.")
     media_type = _header(response, b"content-type").partition(";")[0].strip().lower()
     if media_type not in accept:
-        raise PageUnreadable(f"The address holds {media_type[:50] or 'something of no stated type'}, not {accept[0]}.")
+        raise PageUnreadable(f"The address holds {media_type[:50] or 'content without a media type'}, not {accept[0]}.")
 
 
 async def _read(response: httpcore2.Response, limit: int) -> bytes:
-    """Return the body, decompressed, and at most `limit` bytes of it: metadata stands at the beginning of a page.
+    """Return the body, decompressed, at most `limit` bytes of it: metadata is at the beginning of a page.
 
-    Neither a body without an end nor one that decompresses to gigabytes is ever held beyond that.
+    No more than that is ever held of an endless body, or of one that decompresses to gigabytes.
     """
     decompressor = _decompressor(_header(response, b"content-encoding").lower())
-    # Chunks of a few bytes each take several times their size on the wire.
+    # Chunks of a few bytes take several times their size on the wire.
     response.extensions["network_stream"].allow(2 * limit)
     body = bytearray()
     count = 0
@@ -186,9 +185,9 @@ async def _read(response: httpcore2.Response, limit: int) -> bytes:
         async for piece in pieces:
             body += decompressor.decompress(piece, limit - len(body)) if decompressor else piece
             count += 1
-            if len(body) >= limit or count >= MOST_PIECES:
+            if len(body) >= limit or count >= MAX_PIECES:
                 break
-            await asyncio.sleep(0)  # pieces that are here already come without a pause for anything else
+            await asyncio.sleep(0)  # chunks that have arrived already come without yielding to other tasks
     return bytes(body[:limit])
 
 
@@ -196,5 +195,5 @@ def _decompressor(encoding: str) -> "zlib._Decompress | None":
     if encoding in {"", "identity"}:
         return None
     if encoding not in {"gzip", "x-gzip", "deflate"}:
-        raise PageUnreadable("The page is compressed in a way that was not asked for.")
-    return zlib.decompressobj(zlib.MAX_WBITS | 32)  # either of gzip and zlib
+        raise PageUnreadable("The page is compressed in an unsupported way.")
+    return zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or zlib

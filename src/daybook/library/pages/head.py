@@ -1,14 +1,14 @@
-"""The few tags of a page that hold metadata, without the rest of it."""
+"""Reducing a page to the few tags that hold metadata."""
 
 import re
 
-MOST_TAGS = 5000
-"""Of those that are looked at, comments and scripts among them."""
-MOST_ATTRIBUTES = 32
+MAX_TAGS = 5000
+"""How many tags are read, comments and scripts included."""
+MAX_ATTRIBUTES = 32
 
-# A tag, with attributes as the HTML standard's tokenizer reads them (13.2.5.32 to 39): a quote counts only behind an
-# equals sign. No part of it gives back what it took, and a tag of too many attributes matches up to there, without
-# its end: nothing is read twice.
+# A tag, with attributes as the HTML standard's tokenizer reads them (13.2.5.32 to 39): a quotation mark counts only
+# after an equals sign. It never backtracks, and a tag with too many attributes matches up to there, without its end:
+# nothing is read twice.
 _TOKEN = re.compile(
     rb"""
     <(?=[!hbmltsxin])
@@ -18,28 +18,28 @@ _TOKEN = re.compile(
         [\s/]*+ (?P<end>>)?+
     )
     """
-    % MOST_ATTRIBUTES,
+    % MAX_ATTRIBUTES,
     re.VERBOSE,
 )
 _END_OF_TEXT = {
     name: re.compile(rb"</%s[\s/>]" % name)
     for name in (b"title", b"script", b"style", b"textarea", b"xmp", b"iframe", b"noembed", b"noframes")
 }
-"""Of the elements that hold text and no tags."""
+"""The end of each element that contains text and no tags."""
 
 
 def metadata_tags(page: bytes) -> bytes:
-    """Return the page, in UTF-8, without everything but the few tags that hold metadata.
+    """Return only the tags of a page that hold metadata; both are UTF-8.
 
-    Building the tree of a page takes lexbor a time that grows with the square of its depth, and of the attributes
-    of one tag: 37 s for 100,000 open `<div>`, 500 kB, and 18 s for one tag with 60,000 attributes. Without the
-    rest of the page the tree is flat. Comments, scripts and the like are skipped whole, so that what they quote is
-    not taken for the page's own.
+    The time in which lexbor builds the tree of a page grows with the square of its depth, and of the attributes of a
+    tag: 37 s for 100,000 open `<div>` in 500 kB, and 18 s for one tag with 60,000 attributes. With only these tags the
+    tree is flat. Comments, scripts and the like are skipped as a whole, so that tags quoted in them are not taken for
+    the page's own.
     """
     lower = page.lower()
     kept: list[bytes] = []
     at = 0
-    for _ in range(MOST_TAGS):
+    for _ in range(MAX_TAGS):
         token = _TOKEN.search(lower, at)
         if token is None:
             break

@@ -1,7 +1,7 @@
-"""What a web page says about itself: Open Graph, Twitter cards, schema.org, oEmbed, and plain HTML.
+"""The metadata of a web page: Open Graph, Twitter cards, schema.org, oEmbed, and plain HTML.
 
-Only reading: nothing here fetches. Pages are written by strangers, broken and on purpose, so whatever is no text,
-no address or no length is left out, and nothing raises. `head.metadata_tags` says why it also stays fast.
+Nothing here fetches. Pages are written by strangers, and some are broken or malicious: values that are no text, address
+or length are ignored, and nothing raises. `head.metadata_tags` says why reading stays fast.
 """
 
 import html as entities
@@ -21,71 +21,71 @@ from daybook.library.pages.charset import decode
 from daybook.library.pages.head import metadata_tags
 from daybook.library.urls import LONGEST_URL, parse_url
 
-LONGEST_TITLE = 500
-LONGEST_DESCRIPTION = 2000
-LONGEST_VIDEO = 2**31 - 1
+MAX_TITLE = 500
+MAX_DESCRIPTION = 2000
+MAX_VIDEO = 2**31 - 1
 """Seconds."""
-LONGEST_LINKED_DATA = 250_000
-"""Characters of one script. Making more of JSON's objects holds up every other thread for 0.1 s and more."""
-MOST_THINGS = 1000
-"""Of linked data, each a Thing in the sense of schema.org."""
+MAX_LINKED_DATA = 250_000
+"""Characters of one script. Decoding more JSON would block all other threads for 0.1 s and more."""
+MAX_THINGS = 1000
+"""How many items of linked data are read, each a Thing in the sense of schema.org."""
 
 
 @dataclass(frozen=True)
 class PageMetadata:
-    """What is known of a page. Every address is absolute, http or https, and of at most `LONGEST_URL` characters."""
+    """The metadata of a page. Addresses are absolute, http or https, and have at most `LONGEST_URL` characters."""
 
     title: str | None
-    """One line of at most `LONGEST_TITLE` characters."""
+    """One line of at most `MAX_TITLE` characters."""
     description: str | None
-    """One line of at most `LONGEST_DESCRIPTION` characters."""
+    """One line of at most `MAX_DESCRIPTION` characters."""
     thumbnail: str | None
     favicon: str | None
     site_name: str | None
     language: str | None
-    """A BCP 47 tag, as the page writes it."""
+    """A BCP 47 tag, as in the page."""
     content_type: Literal["video", "post"]
     video_length: int | None
-    """Whole seconds, of a video."""
+    """Whole seconds; None for a post."""
     oembed_url: str | None
-    """Where the page says that its description in JSON is (oembed.com, section 4)."""
+    """The address of the page's oEmbed response in JSON (oembed.com, section 4)."""
 
 
 @dataclass(frozen=True)
 class OEmbed:
-    """What an oEmbed answer adds (oembed.com, section 2.3.4)."""
+    """The metadata in an oEmbed response (oembed.com, section 2.3.4)."""
 
     title: str | None
     thumbnail: str | None
     site_name: str | None
     is_video: bool
     video_length: int | None
-    """Whole seconds. Not in the specification; Vimeo and others give it."""
+    """Whole seconds. Not in the specification, but Vimeo and others send it."""
 
 
 def read_metadata(page_url: str, html: bytes, content_type: str) -> PageMetadata:
-    """Return what the page at `page_url` says about itself; `content_type` is the header it came with.
+    """Return the metadata of the page at `page_url`, which came with the header `content_type`.
 
-    A page of 2 MB takes 10 to 70 ms, whatever it holds: run it in a thread.
+    A page of 2 MB takes 10 to 70 ms, whatever it contains: run it in a thread.
     """
     page = LexborHTMLParser(metadata_tags(decode(html, content_type).encode()))
     base = _address(_attribute(page, "base[href]", "href"), page_url) or page_url
     named = _named_values(page)
-    things = list(itertools.islice(_things(page), MOST_THINGS))
+    things = list(itertools.islice(_things(page), MAX_THINGS))
     videos = [thing for thing in things if "VideoObject" in _texts(thing.get("@type"))]
     video: Mapping[str, Any] = videos[0] if videos else {}
     is_video = _is_video(named, has_video=bool(videos))
     title = page.css_first("title")
     return PageMetadata(
         title=_first_text(
-            LONGEST_TITLE,
+            MAX_TITLE,
             named.get("og:title"),
             named.get("twitter:title"),
             title and title.text(),
             video.get("name"),
         ),
         description=_first_text(
-            LONGEST_DESCRIPTION,
+            MAX_DESCRIPTION,
             named.get("og:description"),
             named.get("twitter:description"),
             named.get("description"),
@@ -93,7 +93,7 @@ def read_metadata(page_url: str, html: bytes, content_type: str) -> PageMetadata
         ),
         thumbnail=_first_address(base, *_thumbnails(page, named, things)),
         favicon=_first_address(base, *_icons(page), urljoin(page_url, "/favicon.ico")),
-        site_name=_first_text(LONGEST_TITLE, named.get("og:site_name"), named.get("application-name")),
+        site_name=_first_text(MAX_TITLE, named.get("og:site_name"), named.get("application-name")),
         language=_language(_attribute(page, "html[lang]", "lang"), named.get("og:locale")),
         content_type="video" if is_video else "post",
         video_length=_first_length(
@@ -106,25 +106,25 @@ def read_metadata(page_url: str, html: bytes, content_type: str) -> PageMetadata
 
 
 def read_oembed(body: bytes) -> OEmbed | None:
-    """Return what an oEmbed answer in JSON says, or None when it is none."""
+    """Return the metadata in an oEmbed response in JSON, or None when it is none."""
     try:
-        answer = orjson.loads(body)
+        response = orjson.loads(body)
     except orjson.JSONDecodeError:
         return None
-    if not isinstance(answer, dict):
+    if not isinstance(response, dict):
         return None
     return OEmbed(
         # WordPress, the most common provider, escapes its titles as HTML.
-        title=_first_text(LONGEST_TITLE, *(entities.unescape(title) for title in _texts(answer.get("title")))),
-        thumbnail=_first_address("", *_texts(answer.get("thumbnail_url"))),
-        site_name=_first_text(LONGEST_TITLE, answer.get("provider_name")),
-        is_video=answer.get("type") == "video",
-        video_length=_first_length(answer.get("duration")),
+        title=_first_text(MAX_TITLE, *(entities.unescape(title) for title in _texts(response.get("title")))),
+        thumbnail=_first_address("", *_texts(response.get("thumbnail_url"))),
+        site_name=_first_text(MAX_TITLE, response.get("provider_name")),
+        is_video=response.get("type") == "video",
+        video_length=_first_length(response.get("duration")),
     )
 
 
 def _named_values(page: LexborHTMLParser) -> dict[str, str]:
-    """Return what the meta tags say, by name in lower case; of several the first."""
+    """Return the content of the meta tags by lower-case name; of several, the first counts."""
     named: dict[str, str] = {}
     for node in page.css("meta[content]"):
         of = node.attributes
@@ -135,11 +135,11 @@ def _named_values(page: LexborHTMLParser) -> dict[str, str]:
 
 
 def _things(page: LexborHTMLParser) -> Iterator[dict[str, Any]]:
-    """Yield each thing of the page's JSON-LD, also from lists and graphs."""
+    """Yield each item of the page's JSON-LD, also from lists and graphs."""
     for script in page.css('script[type="application/ld+json" i]'):
         text = script.text()
         try:
-            waiting = [orjson.loads(text)] if len(text) <= LONGEST_LINKED_DATA else []
+            waiting = [orjson.loads(text)] if len(text) <= MAX_LINKED_DATA else []
         except orjson.JSONDecodeError:
             continue
         while waiting:
@@ -152,7 +152,7 @@ def _things(page: LexborHTMLParser) -> Iterator[dict[str, Any]]:
 
 
 def _is_video(named: Mapping[str, str], *, has_video: bool) -> bool:
-    """Whether the page is a video, and not an article, say, that holds one."""
+    """Return whether the page is a video, rather than an article with a video, for example."""
     kind = named.get("og:type", "").strip().lower()
     if kind.startswith("video") or kind == "article":
         return kind != "article"
@@ -171,7 +171,7 @@ def _thumbnails(page: LexborHTMLParser, named: Mapping[str, str], things: list[d
 
 
 def _icons(page: LexborHTMLParser) -> list[str | None]:
-    """Return the page's icons, those first that look good at 32 pixels: not smaller, and not much larger."""
+    """Return the page's icons, best first for display at 32 pixels: not smaller, and not much larger."""
     icons = [node.attributes for node in page.css('link[rel~="icon" i][href], link[rel~="apple-touch-icon" i][href]')]
     return [icon.get("href") for icon in sorted(icons, key=lambda icon: _icon_rank(icon.get("sizes") or ""))]
 
@@ -196,11 +196,11 @@ def _attribute(page: LexborHTMLParser, selector: str, name: str) -> str | None:
 
 
 def _texts(value: object) -> list[str]:
-    """Return the strings that JSON-LD gives for a property: one, several, or objects that hold an address."""
-    found = [
+    """Return the strings of a JSON-LD property: one, several, or those in objects with an address."""
+    items = [
         item.get("url") if isinstance(item, dict) else item for item in (value if isinstance(value, list) else [value])
     ]
-    return [item for item in found if isinstance(item, str)]
+    return [item for item in items if isinstance(item, str)]
 
 
 def _first_text(longest: int, *candidates: object) -> str | None:
@@ -208,7 +208,7 @@ def _first_text(longest: int, *candidates: object) -> str | None:
 
 
 def _text(value: object, longest: int) -> str | None:
-    """Return the value as one line that can be stored: no control characters, no surrogates, in NFC."""
+    """Return the value as one line in NFC that can be stored: without control characters and surrogates."""
     if not isinstance(value, str):
         return None
     line = " ".join(value[: 20 * longest].split())
@@ -236,7 +236,7 @@ def _first_length(*candidates: object) -> int | None:
 
 
 def _length(value: object) -> int | None:
-    """Return whole seconds: from seconds, as Open Graph has them, or from an ISO 8601 duration, as schema.org does."""
+    """Return whole seconds, from seconds as in Open Graph or from an ISO 8601 duration as in schema.org."""
     match = re.fullmatch(
         r"P?(?:([0-9]{1,5})D)?T?(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,10})(?:[.,][0-9]+)?S?)?",
         str(value).strip().upper()[:100],
@@ -245,4 +245,4 @@ def _length(value: object) -> int | None:
         return None
     days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
     length = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
-    return length if 0 < length <= LONGEST_VIDEO else None
+    return length if 0 < length <= MAX_VIDEO else None

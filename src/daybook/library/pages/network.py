@@ -1,8 +1,8 @@
-"""The network as a fetch sees it: public addresses only, and only so many bytes.
+"""The network for fetching pages: connections to public addresses only, of a limited number of bytes.
 
-What is checked is the address that is connected to, not the one that was asked for: a name is resolved once, every
-address of it is checked, and the connection is made to one of those and to nothing else, so that no second answer
-of the name server can come in between (DNS rebinding).
+The address that is connected to is checked, not the one in the URL: a name is resolved once, all its addresses are
+checked, and the connection is made to one of them, so that no second answer of the name server can come in between (DNS
+rebinding).
 """
 
 import ipaddress
@@ -17,10 +17,10 @@ from daybook.library.errors import PageRefused
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 CONNECT_TIMEOUT = 2.0
-"""Seconds for one address of a name, so that the next one still has its turn."""
-LARGEST_HEAD = 100_000
+"""Seconds for one address of a name, so that there is time left for the next one."""
+MAX_HEAD = 100_000
 """Bytes of everything before a body."""
-BITE = 4096
+READ_SIZE = 4096
 """Bytes read from the network at a time."""
 
 NOT_PUBLIC = tuple(
@@ -46,14 +46,14 @@ NOT_PUBLIC = tuple(
         ),
     )
 )
-"""The special-purpose IPv4 addresses of IANA's registry, since what `is_global` means differs between Pythons."""
+"""IANA's special-purpose IPv4 addresses, because what `is_global` means differs between versions of Python."""
 
 
 def is_public(address: IPAddress, port: int) -> bool:
-    """Whether pages are fetched from there: a public IPv4 address, at port 80 or 443.
+    """Return whether pages are fetched from there: from public IPv4 addresses, at ports 80 and 443.
 
-    No IPv6 at all: mapped, translated (NAT64) and tunnelled (6to4, Teredo) addresses each hide an IPv4 address of
-    their own, and almost no page is on IPv6 alone.
+    IPv6 is excluded: mapped, translated (NAT64) and tunneled (6to4, Teredo) addresses each contain an IPv4 address, and
+    almost no page is reachable by IPv6 alone.
     """
     return (
         port in {80, 443}
@@ -64,7 +64,7 @@ def is_public(address: IPAddress, port: int) -> bool:
 
 
 class CheckedNetwork(httpcore2.AnyIOBackend):
-    """Connects to addresses that were checked, and to no name."""
+    """Connects to checked addresses only."""
 
     def __init__(
         self, resolve: Callable[[str], Awaitable[Sequence[str]]], is_allowed: Callable[[IPAddress, int], bool]
@@ -76,7 +76,7 @@ class CheckedNetwork(httpcore2.AnyIOBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,  # noqa: ASYNC109, ARG002 - the interface's; the deadline is the fetcher's
+        timeout: float | None = None,  # noqa: ASYNC109, ARG002 - the interface's; the fetcher sets the deadline
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
@@ -87,12 +87,12 @@ class CheckedNetwork(httpcore2.AnyIOBackend):
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failure = error
             else:
-                return MeteredStream(stream, LARGEST_HEAD)
+                return MeteredStream(stream, MAX_HEAD)
         raise failure
 
     async def _checked_addresses(self, host: str, port: int) -> list[IPAddress]:
         addresses = [ipaddress.ip_address(address) for address in await self._addresses(host)]
-        # One that is refused spoils them all: an honest name has no private address beside its public one.
+        # All must be allowed: a legitimate name has no private address beside its public one.
         if not all(self._is_allowed(address, port) for address in addresses):
             raise PageRefused("Pages are fetched from public addresses only, and from ports 80 and 443.")
         return addresses
@@ -103,16 +103,16 @@ class CheckedNetwork(httpcore2.AnyIOBackend):
             ipaddress.ip_address(literal)
         except ValueError:
             if "." not in host:
-                raise PageRefused("A name without a dot is one of our own network.") from None
+                raise PageRefused("A host name needs a dot: others are names of a local network.") from None
             return await self._resolve(host)
         return [literal]
 
 
 class MeteredStream(httpcore2.AsyncNetworkStream):
-    """Reads only so much, and in small bites.
+    """Reads a limited number of bytes, a few at a time.
 
-    Otherwise a server could keep the whole process busy: 64 kB of one-byte chunks, or of `100 Continue`, cost h11
-    0.2 to 0.7 s in which nothing else runs, and both can go on for ever.
+    Otherwise a server could keep the whole process busy: 64 kB of one-byte chunks, or of `100 Continue`, cost h11 0.2
+    to 0.7 s in which nothing else runs, and can be sent forever.
     """
 
     def __init__(self, stream: httpcore2.AsyncNetworkStream, allowance: int) -> None:
@@ -123,10 +123,10 @@ class MeteredStream(httpcore2.AsyncNetworkStream):
         self._allowance += more
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - the interface's
-        data = await self._stream.read(min(max_bytes, BITE), timeout)
+        data = await self._stream.read(min(max_bytes, READ_SIZE), timeout)
         self._allowance -= len(data)
         if self._allowance < 0:
-            raise httpcore2.ReadError("the server sends more than is read")
+            raise httpcore2.ReadError("the server sends too much")
         return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109

@@ -1,4 +1,4 @@
-"""The preview of a link: what stands on a card before anybody has opened the page."""
+"""The preview of a link: what a card shows before the page is opened."""
 
 import asyncio
 import contextlib
@@ -10,10 +10,10 @@ from daybook.library.pages.metadata import OEmbed, PageMetadata, read_metadata, 
 
 
 async def preview(fetcher: PageFetcher, url: str) -> PageMetadata:
-    """Return what the page at `url` says about itself, within the fetcher's timeout.
+    """Return the metadata of the page at `url` within the fetcher's timeout.
 
-    When something is missing that the page's oEmbed description may have, that is asked too, in the time that is
-    left. It fails no preview. Raises what `PageFetcher.fetch` raises for the page.
+    If something is missing that the page's oEmbed response may have, that is fetched as well, in the time that is left;
+    its failure is ignored. Raises what `PageFetcher.fetch` raises for the page.
     """
     deadline = asyncio.get_running_loop().time() + fetcher.timeout
     page = await fetcher.fetch(url)
@@ -21,8 +21,8 @@ async def preview(fetcher: PageFetcher, url: str) -> PageMetadata:
     if metadata.oembed_url and _lacks_something(metadata):
         with contextlib.suppress(DaybookError, TimeoutError):
             async with asyncio.timeout_at(deadline):
-                answer = await fetcher.fetch(metadata.oembed_url, accept=JSON)
-            metadata = _completed(metadata, read_oembed(answer.body))
+                response = await fetcher.fetch(metadata.oembed_url, accept=JSON)
+            metadata = _completed(metadata, read_oembed(response.body))
     return metadata
 
 
@@ -32,7 +32,7 @@ def _lacks_something(metadata: PageMetadata) -> bool:
 
 
 def _completed(metadata: PageMetadata, oembed: OEmbed | None) -> PageMetadata:
-    """Return the page's own words, and the answer's where there are none."""
+    """Return the page's metadata, with what it lacks taken from the oEmbed response."""
     if oembed is None:
         return metadata
     is_video = metadata.content_type == "video" or oembed.is_video

@@ -3,4 +3,4 @@
 from daybook.library.router import contents, import_export, lists
 
 routers = (lists.router, import_export.router, contents.router)
-"""The fixed paths come first: `/contents/bookmarks` is no content's id."""
+"""Fixed paths come first, because `/contents/{content_id}` matches `/contents/bookmarks` as well."""

@@ -28,7 +28,7 @@ from daybook.library.schemas import (
     PreviewRequest,
 )
 from daybook.library.service import contents
-from daybook.library.urls import normalised
+from daybook.library.urls import normalized
 from daybook.web.hot import hot
 from daybook.web.page import json_response
 from daybook.web.problem import problems
@@ -91,7 +91,7 @@ async def look_up_content(query: Annotated[LookupQuery, Query()], access: Librar
         access.reader,
         lambda: ContentNotFound("You have not saved this page."),
         user_id=access.caller.user_id,
-        url_key=normalised(query.url),
+        url_key=normalized(query.url),
     )
     return json_response(content)
 

@@ -74,6 +74,10 @@ EXPORTED: dict[str, dict[str, Any]] = {
     "text/csv": {"schema": {"type": "string", "description": "CSV in Pocket's format."}},
 }
 """The OpenAPI of the export by its media type."""
+ACCEPTED: dict[str, Any] = {
+    "description": "The import, which is waiting.",
+    "headers": {"Location": {"description": "The address of the import.", "schema": {"type": "string"}}},
+}
 OPTIONAL_TAG = TypeAdapter(TagName | None)
 
 
@@ -91,7 +95,7 @@ async def get_importer(request: Request) -> Importer:
     "/contents/import",
     status_code=202,
     response_model=ImportRead,
-    responses=problems(ImportUnreadable, TooLarge),
+    responses={**problems(ImportUnreadable, TooLarge), 202: ACCEPTED},
     openapi_extra=FILE_BODY,
 )
 async def import_contents(
@@ -102,8 +106,8 @@ async def import_contents(
 ) -> Response:
     """Import a file of links in the background.
 
-    Links that are in the library already are not changed, but get the tags of the file. The `Location` header names
-    the import, whose progress `GET /api/imports/{import_id}` shows.
+    Links that are in the library already are not changed, but get the tags of the file. `GET /api/imports/{import_id}`
+    shows the progress.
     """
     # Not as parameters: FastAPI reads a form of any length before it asks who is sending it.
     async with request.form(max_files=1, max_fields=1) as form:

@@ -44,7 +44,10 @@ class ContentQuery(PageQuery):
 @router.get("/contents", response_model=Page[ContentRead], responses=problems(), openapi_extra=sql_budget(2))
 @hot
 async def list_contents(query: Annotated[ContentQuery, Query()], access: LibraryAccess) -> Response:
-    """List saved links, newest first. Every criterion given must be met; a search takes word beginnings, too."""
+    """List saved links, newest first.
+
+    Links must meet every criterion given. A search matches the beginnings of words, and Korean anywhere in them.
+    """
     return page_response(await contents.find(access.reader, access.caller, **dict(query)))
 
 

@@ -23,7 +23,7 @@ from daybook.library.projections import CONTENTS, CONTENTS_OF_TAG, FOUND
 from daybook.library.schemas import BulkCreate, BulkError, BulkResult, BulkResults, ContentCreate, ContentUpdate
 from daybook.library.search import by_index, index_terms, parse, search_text
 from daybook.library.service.save_links import Saved, save_all
-from daybook.library.urls import normalised
+from daybook.library.urls import normalized
 from daybook.tags.errors import TagNotFound
 from daybook.tags.models import ContentTag
 from daybook.tags.names import tag_key
@@ -119,7 +119,7 @@ async def update(session: AsyncSession, caller: Caller, content_id: int, changes
     for column, value in changes.model_dump(exclude={"video_length", "body", "tags"}).items():
         setattr(content, column, value)
     if changes.url is not MISSING:
-        content.url_key = normalised(changes.url)
+        content.url_key = normalized(changes.url)
     if changes.video_length is not MISSING:
         _set_video_length(content, changes.video_length)
     if changes.body is not MISSING:

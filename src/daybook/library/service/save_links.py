@@ -13,7 +13,7 @@ from daybook.errors import Unavailable
 from daybook.library import queries
 from daybook.library.new_content import NewContent, likely_type
 from daybook.library.search import index_terms, search_text
-from daybook.library.urls import normalised
+from daybook.library.urls import normalized
 from daybook.tags import service as tags
 from daybook.tags.models import ContentTag
 from daybook.tags.names import tag_key
@@ -45,7 +45,7 @@ async def save_all(
     address, Unauthenticated when the account no longer exists, and Unavailable when such a page is being deleted.
     """
     by_key: dict[str, NewContent] = {}
-    keys = [normalised(content.url) for content in contents]
+    keys = [normalized(content.url) for content in contents]
     for key, content in zip(keys, contents, strict=True):
         first = by_key.get(key)
         by_key[key] = replace(first, tags=first.tags + content.tags) if first else content
