@@ -60,6 +60,7 @@ class InvalidCursor(InvalidInput):
 
     code = "invalid-cursor"
     title = "The cursor is not one that this list gave"
+    detail = "The cursor is not one that this list gave. Leave it out, or pass `nextCursor` of a page on unchanged."
 
 
 class MalformedRequest(DaybookError):

@@ -54,10 +54,7 @@ def decode_cursor(cursor: str, key: TypeAdapter[Key]) -> Key:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         return key.validate_json(base64.b64decode(padded, altchars=b"-_", validate=True), strict=True)
     except (binascii.Error, UnicodeEncodeError, ValidationError) as error:
-        raise InvalidCursor(
-            "The cursor is not one that this list gave. Leave it out, or pass `nextCursor` of a page on unchanged.",
-            errors=[FieldError(("cursor",), "take it from nextCursor, unchanged")],
-        ) from error
+        raise InvalidCursor(errors=[FieldError(("cursor",), "take it from nextCursor, unchanged")]) from error
 
 
 def _text(value: object) -> str:

@@ -55,8 +55,6 @@ class Projection(Generic[SchemaT]):
         rows = await self._rows(executor, "first", parameters)
         return bytes(rows[0][0]) if rows else None
 
-    json_or_none = first  # until every feature says `first`
-
     async def one(self, executor: Executor, /, or_raise: Callable[[], DaybookError], **parameters: object) -> bytes:
         """Return the first row as a JSON object; raises the error that `or_raise`, its class, gives for none."""
         rows = await self._rows(executor, "first", parameters)
