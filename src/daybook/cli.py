@@ -97,6 +97,8 @@ def _serve(options: argparse.Namespace) -> int:
         log_config=None,
         access_log=False,
         server_header=False,
+        http="daybook.web.protocol:BoundedProtocol",
+        limit_concurrency=settings.max_connections,
         timeout_graceful_shutdown=30,
     )
     return 0

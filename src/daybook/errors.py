@@ -133,6 +133,22 @@ class TooLarge(DaybookError):
     title = "This is larger than what is accepted"
 
 
+class HeadTooLarge(DaybookError):
+    """The request line and the headers together are larger than what is accepted."""
+
+    status = 431
+    code = "head-too-large"
+    title = "The head of the request is too large"
+
+
+class HeadTooSlow(DaybookError):
+    """The request line and the headers did not arrive in time."""
+
+    status = 408
+    code = "head-too-slow"
+    title = "The head of the request took too long"
+
+
 class RateLimited(DaybookError):
     """Asked too often; `retry_after` says when to ask again."""
 
