@@ -290,6 +290,18 @@ async def test_a_change_takes_as_many_statements_for_twice_the_tags(
         assert len(statements) == expected, [statement.sql for statement in statements]
 
 
+async def test_changes_at_once_leave_the_tags_of_one_of_them(mina: Person) -> None:
+    saved = await save(mina)
+    wishes = [["요리", f"new {number % 4}", f"new {number % 3}"] for number in range(20)]
+    answers = await asyncio.gather(
+        *(mina.client.patch(f"/api/contents/{saved['id']}", json={"tags": tags}) for tags in wishes)
+    )
+    assert {answer.status_code for answer in answers} == {200}
+    left = (await mina.client.get(f"/api/contents/{saved['id']}")).json()["tags"]
+    assert left in [sorted(set(tags)) for tags in wishes]
+    assert [answer.json()["tags"] for answer in answers] == [sorted(set(tags)) for tags in wishes]
+
+
 async def test_null_is_refused_where_there_has_to_be_something(mina: Person) -> None:
     saved = await save(mina)
     for field in ("url", "title", "contentType", "bookmark", "tags"):

@@ -7,10 +7,10 @@ the order of the list, for words that the index cannot tell apart or that are ev
 docs/decisions/0005-search.md has the figures.
 """
 
+import asyncio
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -187,7 +187,11 @@ OWNED: ColumnElement[bool] = Content.user_id + literal_column("0") == bindparam(
 """The links of `user_id`, to be found by the index on terms rather than by their owner."""
 
 
-async def by_index(runner: Executor, query: Query) -> bool:
+_COUNTS: dict[tuple[int, int], CompiledStatement] = {}
+"""The statements of `_count` so far, at most 55."""
+
+
+async def by_index(executor: Executor, query: Query) -> bool:
     """Return whether the index is the faster way: when some word has terms, and there are fewer than MANY hits.
 
     It takes one statement. Words that many links have are soon met among the newest.
@@ -195,12 +199,13 @@ async def by_index(runner: Executor, query: Query) -> bool:
     indexed = sum(bool(word.terms) for word in query.words)
     if not indexed:
         return False
-    statement = _count(indexed, len(query.words) - indexed)
-    [(hits,)] = await statement.fetch(runner, query.parameters(by_index=True) | {"user_id": query.user_id})
+    kinds = indexed, len(query.words) - indexed
+    if kinds not in _COUNTS:  # compiled in a thread, so that the event loop goes on meanwhile
+        _COUNTS[kinds] = await asyncio.to_thread(_count, *kinds)
+    [(hits,)] = await _COUNTS[kinds].fetch(executor, query.parameters(by_index=True) | {"user_id": query.user_id})
     return int(hits) < MANY
 
 
-@cache
 def _count(indexed: int, scanned: int) -> CompiledStatement:
     """Count the hits for so many words, up to MANY, which the links of one tag may be enough for."""
     words = [_has_word("indexed", number, tagged_at_most=MANY) for number in range(indexed)]
