@@ -4,8 +4,10 @@ import re
 import shutil
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -75,3 +77,10 @@ def test_nothing_private_of_a_library_is_used_but_by_tracing() -> None:
 def test_files_are_short_enough_to_be_read_at_once() -> None:
     lengths = {path: len(path.read_text().splitlines()) for path in (ROOT / "src").rglob("*.py")}
     assert {str(path.relative_to(ROOT)): lines for path, lines in lengths.items() if lines > 300} == {}
+
+
+def test_no_imports_run_in_a_circle() -> None:
+    """Not between the modules of one package either, and not for types alone."""
+    graph = grimp.build_graph("daybook", exclude_type_checking_imports=False, cache_dir=None)
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    TopologicalSorter(imports).prepare()  # raises CycleError, with the modules of the circle

@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TypeVar
 
 from daybook.tracing.recorder import Recorder
+from daybook.tracing.records import Statement
 from daybook.tracing.text import describe
-from daybook.tracing.trace import Statement, Trace
+from daybook.tracing.trace import Trace
 from daybook.tracing.watch import watch_statements
 
 Argument = TypeVar("Argument")

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from daybook.tracing.trace import Statement
+from daybook.tracing.records import Statement
 
 TIMEOUT = 5.0
 """Seconds that a statement may run for EXPLAIN ANALYZE."""

@@ -2,32 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from daybook.tracing.callsite import Site
-from daybook.tracing.group import Group
-from daybook.tracing.silence import Silence
-from daybook.tracing.trace import Hold, Load, Trace
+from daybook.tracing.records import Finding, Group, Hold, Load
+from daybook.tracing.trace import Trace
 
 LEAST_REPEATS = 3
 """As many runs of one statement from one place are a loop, when no attribute's load explains them."""
 LEAST_LAZY = 2
 PAGE_OF_ROWS = 50
 """Runs that bring as many rows on average are pages of a large whole, not one row each."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something to mend. `statement` is the number of the first statement it is about."""
-
-    kind: str
-    message: str
-    fix: str
-    site: Site | None = None
-    statement: int | None = None
-    count: int = 1
-    error: bool = False
-    silence: Silence | None = None
 
 
 def find(trace: Trace) -> list[Finding]:

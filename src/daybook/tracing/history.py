@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from itertools import islice
 
-from daybook.tracing.findings import Finding
+from daybook.tracing.records import Finding
 from daybook.tracing.trace import Trace
 
 KEPT = 100

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, ManagesConnection, Pool, PoolProxiedConnection
 
-from daybook.tracing.trace import DETAILS, Hold, OrmSpan, Trace, current_span, current_trace, locate
+from daybook.tracing.records import Hold, OrmSpan
+from daybook.tracing.trace import DETAILS, Trace, current_span, current_trace, locate
 
 logger = logging.getLogger("daybook.tracing")
 
@@ -74,13 +75,13 @@ class TracedPool(AsyncAdaptedQueuePool):
         if hold is None:
             return
         self.holds.discard(hold)
-        trace, hold.trace = hold.trace, None
+        holder, hold.holder = hold.holder, None
         hold.ended = perf_counter()
-        if trace is not None:
+        if holder is not None:
             seconds = hold.ended - hold.started
-            trace.held += seconds
-            if seconds > IDLE_AFTER and held_for_nothing(hold) and len(trace.idle_holds) < DETAILS:
-                trace.idle_holds = (*trace.idle_holds, hold)
+            holder.held += seconds
+            if seconds > IDLE_AFTER and held_for_nothing(hold) and len(holder.idle_holds) < DETAILS:
+                holder.idle_holds = (*holder.idle_holds, hold)
 
     def _note_taken(self, trace: Trace | None, entry: ConnectionPoolEntry, now: float) -> None:
         hold = Hold(trace, entry, now)
@@ -116,6 +117,6 @@ def held_for_nothing(hold: Hold) -> bool:
 
 def describe_hold(hold: Hold) -> str:
     """Return a sentence for a log about a connection that is held."""
-    who = f"{hold.trace.method} {hold.trace.route}" if hold.trace is not None else "code outside any request"
+    who = f"{hold.holder.method} {hold.holder.route}" if hold.holder is not None else "code outside any request"
     where = hold.site or "an unknown line"
     return f"{who} holds 1 connection for {hold.seconds:.1f} s at {where} (SQL {hold.sql * 1000:.0f} ms)"

@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy.orm import InstrumentedAttribute, RelationshipProperty
 
 from daybook.tracing.callsite import Site
-from daybook.tracing.findings import Finding
-from daybook.tracing.trace import Reading, Statement, current_trace
+from daybook.tracing.records import Finding, Reading, Statement
+from daybook.tracing.trace import current_trace
 
 ENOUGH = 20
 """Requests after which a line that loads something is judged."""

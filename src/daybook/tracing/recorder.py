@@ -26,18 +26,10 @@ from daybook.tracing.heartbeat import Heartbeat
 from daybook.tracing.history import History
 from daybook.tracing.pool import TracedPool, hold_of, is_being_made
 from daybook.tracing.reads import Reads, note_loaded
+from daybook.tracing.records import Reading, Statement
 from daybook.tracing.session import TracedSession
 from daybook.tracing.silence import current_silence, silence_of
-from daybook.tracing.trace import (
-    DETAILS,
-    Reading,
-    Statement,
-    Trace,
-    Tracing,
-    current_span,
-    current_trace,
-    locate,
-)
+from daybook.tracing.trace import DETAILS, Trace, Tracing, current_span, current_trace, locate
 from daybook.tracing.watch import open_watches, watch
 
 _NOT_OF_A_NAME = re.compile(r"[^A-Za-z0-9_]")

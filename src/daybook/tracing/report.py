@@ -6,11 +6,11 @@ from typing import Any
 
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from daybook.tracing.findings import Finding
 from daybook.tracing.history import History, RouteStatistics
+from daybook.tracing.records import Finding, Hold, OrmSpan, Statement
 from daybook.tracing.silence import unused_silences
 from daybook.tracing.text import WASTE, count_of
-from daybook.tracing.trace import Hold, OrmSpan, Statement, Trace
+from daybook.tracing.trace import Trace
 
 Json = dict[str, Any]
 

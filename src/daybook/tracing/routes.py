@@ -14,7 +14,7 @@ from starlette.routing import Route
 from daybook.tracing import report
 from daybook.tracing.explain import CannotExplain, explain
 from daybook.tracing.recorder import Recorder
-from daybook.tracing.trace import Statement
+from daybook.tracing.records import Statement
 
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 _SCRIPTS = ("dom.js", "timeline.js", "statements.js", "app.js")

@@ -11,7 +11,8 @@ from sqlalchemy import event
 from sqlalchemy.exc import MissingGreenlet
 from sqlalchemy.orm import ORMExecuteState, RelationshipProperty, Session
 
-from daybook.tracing.trace import Load, OrmSpan, current_span, current_trace, locate
+from daybook.tracing.records import Load, OrmSpan
+from daybook.tracing.trace import current_span, current_trace, locate
 
 _class_of = attrgetter("class_")
 logger = logging.getLogger("daybook.tracing")

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.log import InstanceLogger
 
-from daybook.tracing.findings import Finding
+from daybook.tracing.records import Finding
 from daybook.tracing.trace import Trace, current_trace
 
 logger = logging.getLogger("daybook.tracing")

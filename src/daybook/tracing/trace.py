@@ -4,118 +4,23 @@ Every statement of every request passes here, so it is written to be cheap: plai
 needed, and what only a reader or a finding asks for is made when they ask.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from time import perf_counter, time
 from types import CodeType, FrameType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
-from sqlalchemy.orm import RelationshipProperty
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from daybook.tracing.callsite import DEFAULT, Call, CallSites, Site
-from daybook.tracing.fingerprint import Shape
-from daybook.tracing.group import Group, Groups
-from daybook.tracing.silence import Silence
-
-if TYPE_CHECKING:
-    from daybook.tracing.findings import Finding
+from daybook.tracing.group import Groups
+from daybook.tracing.records import Finding, Hold, Load, OrmSpan, Reading, Statement
 
 DETAILS = 100
 """Statements, connections and transaction marks of a trace that are kept one by one; past it they are counted."""
 MOST_PARAMETERS = 10_000
 """Characters of parameters that are kept with a statement, when they are."""
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """Why the ORM ran a statement: an attribute touched (`lazy`), columns read again, or loading ahead (`eager`)."""
-
-    kind: Literal["lazy", "column", "eager"]
-    attribute: str
-    parent: int
-    to_many: bool = False
-    relationship: RelationshipProperty[Any] | None = None
-    """What is loaded ahead."""
-
-
-@dataclass(slots=True, eq=False)
-class OrmSpan:
-    """One call of a session: `inner` is what pool, driver and nested calls took of it, `objects` what it made."""
-
-    started: float
-    parent: "OrmSpan | None"
-    ended: float = 0.0
-    inner: float = 0.0
-    call: Call | None = None
-    load: Load | None = None
-    hold: "Hold | None" = None
-    objects: Counter[type] | None = None
-
-    @property
-    def seconds(self) -> float:
-        """The time the ORM itself took: compiling and hydrating."""
-        return max(0.0, self.ended - self.started - self.inner)
-
-
-@dataclass(slots=True, eq=False)
-class Hold:
-    """A connection, from its checkout to its return."""
-
-    trace: "Trace | None"
-    """Whose it is while it is held."""
-    entry: ConnectionPoolEntry
-    """The connection's place in the pool."""
-    started: float
-    site: Site | None = None
-    ended: float | None = None
-    sql: float = 0.0
-    orm: float = 0.0
-
-    @property
-    def seconds(self) -> float:
-        """How long it is, or was, held."""
-        return (self.ended or perf_counter()) - self.started
-
-
-@dataclass(slots=True, eq=False)
-class Statement:
-    """One round to the database. Times are of `time.perf_counter`; `ended` is 0 while it runs."""
-
-    sql: str
-    shape: Shape
-    call: Call
-    hold: Hold | None
-    span: OrmSpan | None
-    silence: Silence | None
-    parameters: Sequence[Any] | None
-    """None where no two runs should be compared; forgotten with the request's end, unless they are to be kept."""
-    started: float
-    cached: bool | None = None
-    number: int = 0
-    ended: float = 0.0
-    rows: int = 0
-    columns: int = 0
-    error: str | None = None
-    attempt: int = 0
-    epoch: int = 0
-    same_as: int = 0
-    group: Group | None = None
-
-    @property
-    def seconds(self) -> float:
-        """The driver's time; 0 while it runs."""
-        return max(0.0, self.ended - self.started)
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a request loads ahead, by which line, and the mapped attributes that it reads, if that is to be seen."""
-
-    loaded: set[tuple[RelationshipProperty[Any], Site | None]] = field(default_factory=set)
-    read: set[tuple[type, str]] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,7 +73,7 @@ class Trace:
     marks: Sequence[tuple[float, ConnectionPoolEntry, str]] = ()
     """When a transaction ended, on which connection, and how."""
     failures: Sequence[tuple[str, Load, Site | None]] = ()
-    findings: "Sequence[Finding]" = ()
+    findings: Sequence[Finding] = ()
 
     reading: Reading | None = None
 

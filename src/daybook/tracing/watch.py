@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from daybook.tracing.trace import Statement, Trace
+from daybook.tracing.records import Statement
+from daybook.tracing.trace import Trace
 
 open_watches: list[list[Statement]] = []
 """Those that a request which comes in now is counted by."""
