@@ -35,16 +35,27 @@ def _web_address(url: str) -> str:
     return url
 
 
-Timezone = Annotated[Text, AfterValidator(_known_timezone), Field(examples=["Asia/Seoul"])]
+Timezone = Annotated[
+    Text,
+    AfterValidator(_known_timezone),
+    Field(description="IANA time zone, which decides what day it is for you.", examples=["Asia/Seoul"]),
+]
 Password = Annotated[
     str, StringConstraints(min_length=8, max_length=200), STORABLE, Field(examples=["correct horse battery"])
 ]
 Email = Annotated[EmailStr, Field(max_length=254, examples=["mina@example.com"])]
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40), STORABLE]
 Username = Annotated[Line, Field(examples=["Mina"])]
+Gender = Annotated[Word, Field(examples=["female"])]
 AgeRange = Annotated[Word, Field(examples=["30-39"])]
 Locale = Annotated[Word, Field(examples=["ko-KR"])]
-WebAddress = Annotated[str, StringConstraints(max_length=2000), STORABLE, AfterValidator(_web_address)]
+WebAddress = Annotated[
+    str,
+    StringConstraints(max_length=2000),
+    STORABLE,
+    AfterValidator(_web_address),
+    Field(description="An http or https URL.", examples=["https://example.com/mina.jpg"]),
+]
 
 
 class UserCreate(Schema):
@@ -57,7 +68,7 @@ class UserCreate(Schema):
     user_key: Annotated[
         Line | None, Field(description="Your identity on a device or in a mini-app; generated if left out.")
     ] = None
-    gender: Word | None = None
+    gender: Gender | None = None
     age_range: AgeRange | None = None
     locale: Locale | None = None
 
@@ -74,11 +85,14 @@ class UserUpdate(Schema):
     timezone: Timezone | MISSING = MISSING
     profile_image: WebAddress | MISSING | None = MISSING
     locale: Locale | MISSING | None = MISSING
-    gender: Word | MISSING | None = MISSING
+    gender: Gender | MISSING | None = MISSING
     age_range: AgeRange | MISSING | None = MISSING
     email: Email | MISSING = MISSING
     password: Password | MISSING = MISSING
-    current_password: Annotated[str, StringConstraints(max_length=200), STORABLE] | None = None
+    current_password: Annotated[
+        Annotated[str, StringConstraints(max_length=200), STORABLE] | None,
+        Field(description="Needed for a new email or password."),
+    ] = None
 
     @model_validator(mode="after")
     def _confirmed(self) -> "UserUpdate":
@@ -95,14 +109,14 @@ class UserRead(Schema):
     """An account."""
 
     id: int
-    user_key: str
-    email: str | None
-    username: str
-    profile_image: str | None
-    locale: str | None
-    timezone: str
-    gender: str | None
-    age_range: str | None
+    user_key: Annotated[str, Field(description="Your identity on a device or in a mini-app.")]
+    email: Annotated[str | None, Field(examples=["mina@example.com"])]
+    username: Annotated[str, Field(examples=["Mina"])]
+    profile_image: Annotated[str | None, Field(examples=["https://example.com/mina.jpg"])]
+    locale: Annotated[str | None, Field(examples=["ko-KR"])]
+    timezone: Annotated[str, Field(examples=["Asia/Seoul"])]
+    gender: Annotated[str | None, Field(examples=["female"])]
+    age_range: Annotated[str | None, Field(examples=["30-39"])]
     is_premium: bool
     created_at: Moment
     updated_at: Moment
@@ -120,7 +134,10 @@ class OpenIDSignIn(Schema):
 
     provider: Annotated[Line, Field(examples=["google"])]
     id_token: Annotated[str, StringConstraints(max_length=16_384), STORABLE]
-    nonce: Annotated[str, StringConstraints(max_length=500), STORABLE] | None = None
+    nonce: Annotated[
+        Annotated[str, StringConstraints(max_length=500), STORABLE] | None,
+        Field(description="The nonce of the sign-in request at the provider, if it had one."),
+    ] = None
     timezone: Annotated[Timezone, Field(description="Time zone of the account, if it is created now.")] = "UTC"
 
 
@@ -152,7 +169,7 @@ class OAuth2Token(Schema):
     access_token: str
     refresh_token: str
     token_type: Literal["bearer"] = "bearer"
-    expires_in: int
+    expires_in: Annotated[int, Field(description="Seconds until the access token expires.", examples=[900])]
 
 
 class RefreshRequest(Schema):
@@ -185,7 +202,7 @@ class SessionRead(Schema):
     """A device or browser that is signed in."""
 
     id: Annotated[UUID, Field(validation_alias=AliasPath("family"))]
-    user_agent: str | None
+    user_agent: Annotated[str | None, Field(description="As the client has named itself.", examples=["Firefox/146.0"])]
     started_at: Moment
     last_used_at: Annotated[Moment, Field(validation_alias=AliasPath("issued_at"))]
     expires_at: Moment
@@ -215,7 +232,7 @@ class APITokenRead(Schema):
     """An API token; the token itself cannot be read again."""
 
     id: int
-    name: str
+    name: Annotated[str, Field(examples=["nightly export"])]
     prefix: Annotated[
         str, Field(description="The first characters of the token, to recognize it by.", examples=["dbk_Zq3fT9aB"])
     ]
@@ -228,4 +245,4 @@ class APITokenRead(Schema):
 class APITokenCreated(APITokenRead):
     """A new API token. The token itself is shown only this once."""
 
-    token: str
+    token: Annotated[str, Field(description="Send it as `Authorization: Bearer <token>`.")]

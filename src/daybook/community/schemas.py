@@ -94,9 +94,9 @@ class ArticleSummary(Schema):
     """An article without its links, as in lists."""
 
     id: int
-    title: str
+    title: Annotated[str, Field(examples=["김치로 할 수 있는 모든 것"])]
     body: str
-    topics: list[str]
+    topics: Annotated[list[str], Field(examples=[["요리", "한식"]])]
     author: AuthorRead
     item_count: int
     thumbnails: Annotated[list[str], Field(description=f"Of the first {MAX_THUMBNAILS} links that have one.")]
@@ -119,14 +119,14 @@ class TopicRead(Schema):
     """A topic, and how many articles have it."""
 
     topic: Annotated[str, Field(examples=["요리"])]
-    article_count: int
+    article_count: Annotated[int, Field(description="Counted among the newest articles.")]
 
 
 class ArticleVoteRead(Schema):
     """The votes for an article, after yours has been counted."""
 
-    up_count: int
-    voted: bool
+    up_count: Annotated[int, Field(description="How many votes the article has.")]
+    voted: Annotated[bool, Field(description="Whether one of them is yours.")]
 
 
 class DownloadRequest(Schema):
@@ -142,9 +142,9 @@ class DownloadRead(Schema):
     """How an article's links were saved in your library."""
 
     tagname: str
-    added: int
+    added: Annotated[int, Field(description="Links that are new in your library.")]
     skipped: Annotated[int, Field(description="Links that you had already, which only got the tag.")]
-    total: int
+    total: Annotated[int, Field(description="All links of the article.")]
     down_count: Annotated[int, Field(description="How many users have downloaded the article.")]
 
 
@@ -168,10 +168,10 @@ class CommentRead(Schema):
 
     id: int
     article_id: int
-    body: str
+    body: Annotated[str, Field(examples=["잘 읽었어요"])]
     author: AuthorRead
-    up_count: int
-    down_count: int
+    up_count: Annotated[int, Field(description="How many users are for it.")]
+    down_count: Annotated[int, Field(description="How many users are against it.")]
     created_at: Moment
     updated_at: Moment
 
@@ -185,6 +185,6 @@ class CommentVoteCreate(Schema):
 class CommentVoteRead(Schema):
     """The votes on a comment, after yours has been counted."""
 
-    up_count: int
-    down_count: int
-    value: Opinion | None
+    up_count: Annotated[int, Field(description="How many users are for the comment.")]
+    down_count: Annotated[int, Field(description="How many users are against it.")]
+    value: Annotated[Opinion | None, Field(description="Your vote; null if you have none.")]

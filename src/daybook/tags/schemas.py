@@ -22,7 +22,7 @@ class TagCreate(Schema):
     """A tag to create. Names that differ only in letter case or width are the same tag."""
 
     tagname: TagName
-    color: Annotated[Color | None, Field(description="Chosen by the name if left out.")] = None
+    color: Annotated[Color | None, Field(description="The color as 0xAARRGGBB; chosen by the name if left out.")] = None
 
 
 class TagUpdate(Schema):
@@ -45,8 +45,8 @@ class TagRead(Schema):
     """A tag."""
 
     id: int
-    tagname: str
-    color: int
+    tagname: Annotated[str, Field(examples=["요리"])]
+    color: Annotated[int, Field(description="The color as 0xAARRGGBB.", examples=[0xFF4CAF50])]
     content_count: Annotated[int, Field(description="How many saved links have it.")]
     food_log_count: Annotated[int, Field(description="How many meals have it.")]
     created_at: Moment
