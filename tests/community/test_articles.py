@@ -192,7 +192,10 @@ async def test_a_change_leaves_everything_else_as_it_was(mina: Person, juno: Per
     await juno.client.post(f"{url}/download", json={})
     await juno.client.post(f"{url}/comments", json={"body": "x"})
     before = (await mina.client.get(url)).json()
-    after = (await mina.client.patch(url, json=change)).json()
+    with watch_statements() as statements:
+        after = (await mina.client.patch(url, json=change)).json()
+    # The article, its links and its topics; the changed article; a new topic and one less.
+    assert len(statements) == 3 + bool(change) + 2 * ("topics" in change)
     assert after == before | change | {"updatedAt": after["updatedAt"]}
     assert (after["updatedAt"] > before["updatedAt"]) is bool(change)
     assert (await mina.client.get(url)).json() == after
