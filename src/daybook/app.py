@@ -34,6 +34,7 @@ from daybook.settings import Settings
 from daybook.web import docs_pages, health, problem
 from daybook.web.body_limit import BodyLimit
 from daybook.web.head import HeadAsGet
+from daybook.web.headers import AnswerHeaders
 from daybook.web.openapi import DESCRIPTION, publish_document
 from daybook.web.problem import answer_errors
 from daybook.web.request_id import RequestId, request_id
@@ -79,6 +80,7 @@ def create_app(
         lifespan=_lifespan(settings, clock, tracing),
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # to an address that the Host header names; there is one address for each thing
         generate_unique_id_function=lambda route: route.name,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
@@ -100,6 +102,7 @@ def create_app(
             allow_headers=["*"],
             expose_headers=["Link", "Retry-After", "X-Request-ID"],
         )
+    app.add_middleware(AnswerHeaders, https_only=settings.https_only)
     app.add_middleware(RequestLog)
     if tracing is not None:
         _show_traces(app, tracing)

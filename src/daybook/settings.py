@@ -50,6 +50,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     workers: int = Field(1, ge=1, le=256)
+    https_only: bool = False
+    """Tell browsers to come by HTTPS alone (HSTS), for a year; right when TLS ends in front of Daybook for good."""
     max_connections: int = Field(1000, ge=1)
     """Connections of one process; a further one is answered 503."""
     forwarded_allow_ips: str = "127.0.0.1"

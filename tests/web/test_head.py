@@ -56,7 +56,8 @@ async def test_refusals(mina: Person, anyone: httpx2.AsyncClient) -> None:
     assert (await assert_head_is_get(anyone, "/api/log/food")).status_code == 401
     assert (await assert_head_is_get(mina.client, "/api/contents/1")).status_code == 404
     assert (await assert_head_is_get(mina.client, "/api/log/food", params={"limit": 0})).status_code == 422
-    assert (await mina.client.head("/api/log/food/photo")).status_code == 422  # GET /api/log/food/{log_id}
+    assert (await mina.client.head("/api/log/food/no-id")).status_code == 422
+    assert (await mina.client.head("/api/log/food/photo")).status_code == 405  # it is a path of its own, to POST to
     assert (await mina.client.head("/api/users/login")).status_code == 405
     assert (await mina.client.put("/api/imports")).headers["allow"] == "GET, HEAD"
 

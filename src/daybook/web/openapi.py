@@ -111,8 +111,9 @@ def _add_problems(operation: dict[str, Any]) -> None:
 
 
 def _problems_of_form(operation: dict[str, Any]) -> Iterator[type[DaybookError]]:
+    yield MalformedRequest  # one without a Host, at least
     if "requestBody" in operation:
-        yield from (MalformedRequest, RequestTimeout, TooLarge)
+        yield from (RequestTimeout, TooLarge)
     if "security" in operation:
         yield from (Unauthenticated, Forbidden)
     if "requestBody" in operation or "parameters" in operation:

@@ -1,7 +1,7 @@
 """Every error as application/problem+json (RFC 9457): the whole map from exceptions to answers."""
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match
 
 from daybook.database.failures import FAILURES, classify
 from daybook.errors import (
@@ -149,9 +150,12 @@ async def _database_error(_request: Request, error: Exception) -> Response:
     return problem_response(told)
 
 
-async def _validation_error(_request: Request, error: Exception) -> Response:
+async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
     found = error.errors()
+    if any(problem["loc"][0] == "path" for problem in found) and (allowed := _methods_of_fixed_path(request)):
+        # PATCH /api/contents/bulk: not an id that is wrong, but a method that this path does not answer.
+        return _method_not_allowed(allowed)
     if any(problem["type"] == "json_invalid" for problem in found):
         return problem_response(MalformedRequest("The body is not valid JSON."))
     # The value that was sent is never repeated: it may be a password.
@@ -172,9 +176,11 @@ def _printable(part: str | int) -> str | int:
     return part.encode(errors="replace").decode()[:100] if isinstance(part, str) else part
 
 
-async def _http_error(_request: Request, error: Exception) -> Response:
+async def _http_error(request: Request, error: Exception) -> Response:
     """Tell of what the framework refuses by itself: an unknown path or method, a body it cannot read."""
     assert isinstance(error, HTTPException)  # noqa: S101 - as above
+    if error.status_code == 405:
+        return _method_not_allowed(_methods_of_path(request))
     detail = _DETAILS.get(error.detail, error.detail)
     if known := _KNOWN.get(error.status_code):
         response = problem_response(known(detail))
@@ -182,21 +188,41 @@ async def _http_error(_request: Request, error: Exception) -> Response:
         phrase = HTTPStatus(error.status_code).phrase
         response = _problem(error.status_code, phrase.lower().replace(" ", "-"), phrase, detail)
     response.headers.update(error.headers or {})
-    if "GET" in response.headers.get("Allow", ""):
-        response.headers["Allow"] += ", HEAD"
     return response
 
 
+def _method_not_allowed(methods: Collection[str]) -> Response:
+    response = problem_response(MethodNotAllowed("This path does not answer that method."))
+    response.headers["Allow"] = ", ".join(sorted(methods))
+    return response
+
+
+def _methods_of_path(request: Request) -> set[str]:
+    """Return the methods that this path answers, of all routes: a route that refuses one knows only its own."""
+    found = {method for method in _METHODS if any(_answers(route, request, method) for route in request.app.routes)}
+    return found | ({"HEAD"} if "GET" in found else set())
+
+
+def _methods_of_fixed_path(request: Request) -> set[str]:
+    """Return the methods of the routes that have exactly this path, without parameters."""
+    documented = request.app.openapi()["paths"].get(request.url.path, {})
+    found = {method.upper() for method in documented} & set(_METHODS)
+    return found | ({"HEAD"} if "GET" in found else set())
+
+
+def _answers(route: BaseRoute, request: Request, method: str) -> bool:
+    return route.matches({**request.scope, "method": method})[0] is Match.FULL
+
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _KNOWN: dict[int, type[DaybookError]] = {
     400: MalformedRequest,
     401: Unauthenticated,
     404: NotFound,
-    405: MethodNotAllowed,
     408: RequestTimeout,
     413: TooLarge,
 }
 _DETAILS = {
     "Not Found": "There is nothing at this path.",
-    "Method Not Allowed": "This path does not answer that method.",
     "There was an error parsing the body": "The body could not be read.",
 }
