@@ -27,7 +27,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm import selectinload, undefer
 from sqlalchemy.sql.dml import ReturningDelete, ReturningInsert, ReturningUpdate
 
 from daybook.accounts.models import User
@@ -35,6 +35,7 @@ from daybook.accounts.queries import local_day
 from daybook.database.compiled import CompiledStatement
 from daybook.diary.enums import AnalysisKind, AnalysisStatus
 from daybook.diary.models import Analysis, AnalysisBudget, ExerciseLog, FoodIngredient, FoodLog, Photo
+from daybook.diary.projections import EXERCISE, FOOD
 from daybook.tags.models import FoodLogTag
 from daybook.tags.queries import ensured_tags
 
@@ -52,12 +53,8 @@ def food_log_for_update(user_id: int, log_id: UUID) -> Select[FoodLog]:
     return (
         select(FoodLog)
         .where(FoodLog.user_id == user_id, FoodLog.id == log_id)
-        .options(
-            joinedload(FoodLog.user).load_only(User.user_key),
-            selectinload(FoodLog.ingredients),
-            selectinload(FoodLog.tags),
-            selectinload(FoodLog.tag_links),
-        )
+        # New links take the owner from their log.
+        .options(*FOOD.by_id.options(), selectinload(FoodLog.tag_links), undefer(FoodLog.user_id))
         .with_for_update(of=FoodLog)
     )
 
@@ -67,7 +64,7 @@ def exercise_log_for_update(user_id: int, log_id: UUID) -> Select[ExerciseLog]:
     return (
         select(ExerciseLog)
         .where(ExerciseLog.user_id == user_id, ExerciseLog.id == log_id)
-        .options(joinedload(ExerciseLog.user).load_only(User.user_key))
+        .options(*EXERCISE.by_id.options())
         .with_for_update(of=ExerciseLog)
     )
 
