@@ -29,6 +29,8 @@ def main(name: str) -> None:
         log_level="warning",
         access_log=False,
         server_header=False,
+        http="daybook.web.protocol:BoundedProtocol" if factory else "auto",
+        limit_concurrency=1000 if factory else None,
         # A contender that builds 300 entities for each of many clients does not look at a socket for seconds.
         timeout_keep_alive=60,
     )
