@@ -51,10 +51,10 @@ def _serve(memory: int, limits: PhotoLimits) -> None:
 
 def _load_decoders() -> None:
     """Import the decoders that are needed, before memory is limited, and no others of Pillow's."""
-    import pillow_heif
+    import pi_heif
     from PIL import GifImagePlugin, ImageCms, ImageOps, JpegImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: F401
 
-    pillow_heif.register_heif_opener()
+    pi_heif.register_heif_opener()
 
 
 def _confine(memory: int) -> None:
