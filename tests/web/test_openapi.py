@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-import pytest
+from fastapi import FastAPI
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from daybook.app import create_app
@@ -16,12 +16,10 @@ from tests.test_access import belongings
 
 VERBS = {
     "Analyze",
-    "Ask",
     "Bookmark",
     "Cancel",
     "Check",
     "Comment",
-    "Copy",
     "Create",
     "Delete",
     "Download",
@@ -38,11 +36,8 @@ VERBS = {
     "Preview",
     "Publish",
     "Refresh",
-    "Register",
     "Remove",
-    "Rename",
     "Save",
-    "Search",
     "Sign",
     "Update",
     "Vote",
@@ -50,7 +45,6 @@ VERBS = {
 }
 """What a summary may begin with: it says what the operation does, in the imperative."""
 PARAMETERS = re.compile(r"{(\w+)}")
-PENDING = pytest.mark.xfail(reason="until the schemas and docstrings of every feature are revised", strict=False)
 FETCHES = "POST /api/contents/preview"
 """Its example is a page of the web, which no test asks for."""
 
@@ -103,7 +97,6 @@ def schemas_of_properties() -> Iterator[tuple[str, str, dict[str, Any]]]:
                 yield from ((path.rpartition("/")[2], name, resolve(kind)) for kind in kinds)
 
 
-@PENDING
 def test_it_is_valid() -> None:
     assert [error.message for error in OpenAPIV31SpecValidator(document()).iter_errors()] == []
 
@@ -120,7 +113,6 @@ def test_every_reference_leads_somewhere() -> None:
     assert len(references) > 300
 
 
-@PENDING
 def test_summaries_say_what_an_operation_does() -> None:
     def is_good(summary: str, name: str) -> bool:
         imperative = summary.partition(" ")[0] in VERBS and summary != name.replace("_", " ").title()
@@ -134,7 +126,6 @@ def test_summaries_say_what_an_operation_does() -> None:
     assert summaries == {}
 
 
-@PENDING
 def test_parameters_and_tags_are_described() -> None:
     tags = [tag["name"] for tag in document()["tags"] if tag["description"]]
     assert {tag for operation in operations().values() for tag in operation["tags"]} == set(tags)
@@ -182,17 +173,17 @@ def test_numbers_times_days_and_ids_say_their_format() -> None:
             assert schema.get("format") in {"uuid", "int64"}, (owner, name)
 
 
-@PENDING
-def test_what_a_patch_may_leave_out_has_no_default() -> None:
-    """A client sends the defaults that it is told."""
-    defaults = [
-        (route, name)
-        for route, body in bodies().items()
-        if route.startswith("PATCH ")
-        for name, schema in resolve(body["schema"])["properties"].items()
-        if "default" in schema
+def test_what_a_patch_may_leave_out_has_no_value_that_stands_for_it() -> None:
+    """Seen in what FastAPI generates: the document tells no program of defaults of fields, only people."""
+    generated = FastAPI.openapi(create_app(Settings(_env_file=None)))
+    models = {resolve(body["schema"])["title"] for route, body in bodies().items() if route.startswith("PATCH ")}
+    fields = [
+        (model, name, field)
+        for model in models
+        for name, field in generated["components"]["schemas"][model]["properties"].items()
     ]
-    assert defaults == []
+    assert [(model, name) for model, name, field in fields if "default" in field] == []
+    assert len(fields) > 30
 
 
 def test_files_are_binary() -> None:
@@ -214,12 +205,10 @@ def test_files_are_binary() -> None:
     assert events["text/event-stream"]["schema"]["type"] == "string"
 
 
-@PENDING
 def test_every_body_has_an_example() -> None:
     assert [route for route, body in bodies().items() if "example" not in body] == []
 
 
-@PENDING
 async def test_examples_are_accepted(mina: Person) -> None:
     owned = await belongings(mina)
     refused = []

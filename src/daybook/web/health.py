@@ -20,13 +20,13 @@ class Health(BaseModel):
 
 
 @router.get("/healthz")
-async def healthz() -> Health:
-    """The process answers."""
+async def check_health() -> Health:
+    """Check that the process answers."""
     return Health()
 
 
 @router.get("/readyz", responses=problems(Unavailable))
-async def readyz(database: TheDatabase) -> Health:
-    """The database answers, too; 503 while it does not."""
+async def check_readiness(database: TheDatabase) -> Health:
+    """Check that the process can do its work: that the database answers, too."""
     await database.run(select(literal(1)))
     return Health()

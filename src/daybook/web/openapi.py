@@ -20,7 +20,7 @@ from daybook.errors import (
     Unauthenticated,
     Unavailable,
 )
-from daybook.web.openapi_schemas import complete_schemas, example_of
+from daybook.web.openapi_schemas import complete_schemas, example_of, require_answered_fields
 from daybook.web.problem import problem_components, problems
 
 JSON = "application/json"
@@ -55,6 +55,8 @@ def publish_document(app: FastAPI) -> None:
 def complete(document: dict[str, Any]) -> dict[str, Any]:
     """Complete a document of FastAPI's in place, and return it."""
     components = document["components"]
+    bodies = [operation["requestBody"] for operation in operations_of(document) if "requestBody" in operation]
+    require_answered_fields(components["schemas"], sent=bodies)
     for kind, definitions in problem_components().items():
         components.setdefault(kind, {}).update(definitions)
     for unused in ("HTTPValidationError", "ValidationError"):  # FastAPI's own form of a problem

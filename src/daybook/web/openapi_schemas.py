@@ -1,5 +1,6 @@
 """The schemas of the API document, completed: formats that clients choose their types by, and examples of bodies."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -8,6 +9,29 @@ DATA = frozenset({"const", "default", "enum", "example", "examples"})
 """Keys that hold values and not schemas."""
 SAID_OF_FIELDS = frozenset({"description", "examples"})
 """Keys that programs look for beside a field's alternatives, not inside the one that is not null."""
+
+
+def require_answered_fields(schemas: dict[str, Any], *, sent: list[Any]) -> None:
+    """Require every field of the schemas that only answers are made of: what has a default is written, too."""
+    received = set(_references(sent, schemas))
+    for name, schema in schemas.items():
+        if name not in received and "properties" in schema:
+            schema["required"] = list(schema["properties"])
+            for field in schema["properties"].values():
+                field.pop("default", None)
+
+
+def _references(node: Any, schemas: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the name of every schema that is referred to within, directly or not."""
+    if isinstance(node, dict):
+        if isinstance(reference := node.get("$ref"), str):
+            name = reference.rpartition("/")[2]
+            yield name
+            yield from _references(schemas[name], schemas)
+        node = list(node.values())
+    if isinstance(node, list):
+        for item in node:
+            yield from _references(item, schemas)
 
 
 def complete_schemas(node: Any) -> None:
@@ -33,9 +57,18 @@ def _complete(schema: dict[str, Any]) -> None:
         for key in SAID_OF_FIELDS & alternatives[0].keys():
             schema.setdefault(key, alternatives[0].pop(key))
     properties = schema.get("properties")
-    for described in (*(properties.values() if isinstance(properties, dict) else ()), schema.get("schema")):
-        if isinstance(described, dict) and isinstance(described.get("title"), str):
-            del described["title"]  # the name once more, with a capital
+    fields = list(properties.values()) if isinstance(properties, dict) else []
+    for field in (*fields, schema.get("schema")):
+        if isinstance(field, dict) and isinstance(field.get("title"), str):
+            del field["title"]  # the name once more, with a capital
+    for field in fields:
+        _describe_default(field)
+
+
+def _describe_default(field: dict[str, Any]) -> None:
+    """Say in words what the server does without a field: a program that is told a default sends it, or has to."""
+    if (default := field.pop("default", None)) not in (None, "", []):
+        field["description"] = f"{field.get('description', '')} By default, {json.dumps(default)}.".lstrip()
 
 
 def _complete_integer(schema: dict[str, Any]) -> None:

@@ -123,7 +123,7 @@ def answer_errors(app: FastAPI) -> None:
 
 @router.get("/problems/{code}", responses=problems(NotFound))
 async def get_problem_type(code: str) -> ProblemType:
-    """What a problem's `type` means."""
+    """Explain what a problem's `type` means."""
     for error in _subclasses(DaybookError):
         if error.code == code:
             return ProblemType(
