@@ -62,14 +62,15 @@ def chosen_contents(user_id: int, content_ids: Sequence[int]) -> Select[Any]:
 
 def publish(
     user_id: int,
-    written: dict[str, Any],
-    topics: dict[str, str],
     links: Select[Any],
     *,
-    at_least: int = 1,
+    title: str,
+    body: str,
+    topics: dict[str, str],
+    at_least: int,
     at_most: int = MAX_ITEMS,
 ) -> Select[int | None, list[int] | None]:
-    """Publish an article with its topics and copies of these links.
+    """Publish an article with copies of these links and its topics, which are given by their keys.
 
     One row: the article's id, or None where there are fewer than `at_least` or more than `at_most` links, and the ids
     of those that were found.
@@ -85,8 +86,8 @@ def publish(
     )
     values: dict[str, ColumnElement[Any]] = {
         "user_id": literal(user_id, BigInteger),
-        "title": literal(written["title"]),
-        "body": literal(written["body"]),
+        "title": literal(title),
+        "body": literal(body),
         "topics": literal(list(topics.values()), ARRAY(Text)),
         "item_count": size,
         "thumbnails": func.array(thumbnails, type_=ARRAY(Text)),

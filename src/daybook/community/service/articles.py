@@ -37,11 +37,7 @@ async def publish(database: Database, caller: Caller, new: ArticleCreate) -> int
         links = queries.contents_of_tag(caller.user_id, new.tag_id)
         at_least = 1
     statement = queries.publish(
-        caller.user_id,
-        new.model_dump(include={"title", "body"}),
-        _by_key(new.topics),
-        links,
-        at_least=at_least,
+        caller.user_id, links, title=new.title, body=new.body, topics=_by_key(new.topics), at_least=at_least
     )
     row = await database.run(statement)
     assert row is not None  # noqa: S101 - the statement returns one row, whatever it finds
