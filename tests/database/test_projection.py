@@ -276,8 +276,8 @@ async def test_an_optional_criterion_holds_only_when_its_parameters_are_given(
     assert ids(await titles.json(reader, author_id=1, start=day, end=day)) == [1]
 
 
-def test_all_shapes_are_compiled_when_a_projection_is_made() -> None:
-    assert {shape for shape, _ in titles._statements._compiled} == {"all", "objects", "first", "page", "next_page"}
+def test_all_shapes_of_json_are_compiled_when_a_projection_is_made() -> None:
+    assert {shape for shape, _ in titles._statements._compiled} == {"all", "first", "page", "next_page"}
 
 
 async def test_the_latest_sets_of_optional_criteria_are_kept(

@@ -1,8 +1,8 @@
 """The statements that a projection becomes: one for each shape of its answer and each set of criteria.
 
-Without optional criteria there is one for each shape, compiled when the projection is made. Each set of optional
-criteria that calls ask for is a statement, and a plan, of its own, which is compiled when it is first asked for; the
-latest KEPT of them are kept.
+Without optional criteria there is one for each shape of JSON, compiled when the projection is made. Each set of
+optional criteria that calls ask for is a statement, and a plan, of its own, which is compiled when it is first asked
+for, as that of objects is; the latest KEPT of them are kept.
 """
 
 import threading
@@ -27,7 +27,7 @@ Variant = tuple[Shape, tuple[bool, ...]]
 
 SEPARATOR = b","
 KEPT = 256
-"""How many statements with optional criteria a projection keeps."""
+"""How many statements a projection keeps that were compiled when they were asked for."""
 RESERVED = {"limit", "cursor", "after"}
 """What `page` takes beside the parameters of criteria."""
 
@@ -54,11 +54,11 @@ class Statements:
         self._optional = tuple(optional)
         self._order_by = tuple(order_by)
         self._switches = tuple(map(_parameter_names, self._optional))
+        self._schema = schema
         self._on_the_wire = schema_rows(schema, mapped, by_alias=True)
-        self._by_name = schema_rows(schema, mapped, by_alias=False)
         self.key: TypeAdapter[tuple[Any, ...]] | None = None
         """Decodes the sort keys of pages; None for a projection that has no pages."""
-        shapes: list[Shape] = ["all", "objects", "first"]
+        shapes: list[Shape] = ["all", "first"]
         if pages and self._order_by:
             self.key = self._checked_key()
             shapes += ["page", "next_page"]
@@ -109,7 +109,9 @@ class Statements:
 
     def _compile(self, variant: Variant) -> CompiledStatement:
         shape, given = variant
-        row, source = self._by_name if shape == "objects" else self._on_the_wire
+        row, source = self._on_the_wire
+        if shape == "objects":
+            row, source = schema_rows(self._schema, self._mapped, by_alias=False)
         criteria = [*self._where, *(criterion for criterion, holds in zip(self._optional, given, strict=True) if holds)]
         rows = self._rows(row, source, criteria)
         if shape == "first":
