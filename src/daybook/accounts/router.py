@@ -43,7 +43,7 @@ from daybook.web.hot import hot
 from daybook.web.page import json_response
 from daybook.web.problem import problems
 from daybook.web.schema import BigId
-from daybook.web.session import Now, TheDatabase, WriteSession, sql_budget
+from daybook.web.session import Now, TheDatabase, WriteSession, statement_budget
 
 public = APIRouter(prefix="/api/users", tags=["accounts"])
 router = APIRouter(prefix="/api/users", tags=["accounts"])
@@ -61,7 +61,7 @@ Device = Annotated[sign_in.Device, Depends(_device)]
 
 
 @public.post(
-    "", status_code=201, response_model=UserRead, responses=problems(AccountExists), openapi_extra=sql_budget(3)
+    "", status_code=201, response_model=UserRead, responses=problems(AccountExists), openapi_extra=statement_budget(3)
 )
 async def register(new: UserCreate, database: TheDatabase, auth: Authentication, now: Now) -> User:
     """Create an account."""
@@ -71,7 +71,7 @@ async def register(new: UserCreate, database: TheDatabase, auth: Authentication,
 @public.post(
     "/login",
     responses=problems(WrongCredentials, TooManyAttempts, UnknownProvider, InvalidIDToken, ProviderUnavailable),
-    openapi_extra=sql_budget(9),
+    openapi_extra=statement_budget(9),
 )
 async def log_in(
     credentials: Annotated[SignIn, Body()], database: TheDatabase, auth: Authentication, device: Device, now: Now
@@ -89,7 +89,7 @@ async def log_in(
     )
 
 
-@public.post("/token", responses=problems(WrongCredentials, TooManyAttempts), openapi_extra=sql_budget(7))
+@public.post("/token", responses=problems(WrongCredentials, TooManyAttempts), openapi_extra=statement_budget(7))
 async def get_oauth2_token(
     form: Annotated[OAuth2PasswordRequestForm, Depends()],
     database: TheDatabase,
@@ -110,7 +110,7 @@ async def get_oauth2_token(
     )
 
 
-@public.post("/token/refresh", responses=problems(InvalidRefreshToken), openapi_extra=sql_budget(3))
+@public.post("/token/refresh", responses=problems(InvalidRefreshToken), openapi_extra=statement_budget(3))
 async def refresh_token(refresh: RefreshRequest, database: TheDatabase, auth: Authentication, now: Now) -> Refreshed:
     """Refresh the tokens of a session.
 
@@ -120,7 +120,7 @@ async def refresh_token(refresh: RefreshRequest, database: TheDatabase, auth: Au
     return Refreshed(tokens=TokenPair(access_token=tokens.access_token, refresh_token=tokens.refresh_token))
 
 
-@router.post("/logout", status_code=204, responses=problems(), openapi_extra=sql_budget(3))
+@router.post("/logout", status_code=204, responses=problems(), openapi_extra=statement_budget(3))
 async def log_out(
     caller: AccountWriter, session: WriteSession, now: Now, refresh: RefreshRequest | None = None
 ) -> None:
@@ -128,7 +128,7 @@ async def log_out(
     await sign_in.sign_out(session, caller, refresh.refresh_token if refresh else None, now)
 
 
-@router.get("/me", response_model=UserRead, responses=problems(), openapi_extra=sql_budget(1))
+@router.get("/me", response_model=UserRead, responses=problems(), openapi_extra=statement_budget(1))
 @hot
 async def get_me(access: AccountAccess) -> Response:
     """Get your account."""
@@ -137,7 +137,10 @@ async def get_me(access: AccountAccess) -> Response:
 
 
 @router.patch(
-    "/me", response_model=UserRead, responses=problems(AccountExists, WrongCredentials), openapi_extra=sql_budget(5)
+    "/me",
+    response_model=UserRead,
+    responses=problems(AccountExists, WrongCredentials),
+    openapi_extra=statement_budget(5),
 )
 async def update_me(
     changes: UserUpdate, caller: AccountWriter, database: TheDatabase, auth: Authentication, now: Now
@@ -146,13 +149,13 @@ async def update_me(
     return await users.update(database, auth.passwords, caller, changes, now)
 
 
-@router.delete("/me", status_code=204, responses=problems(), openapi_extra=sql_budget(2))
+@router.delete("/me", status_code=204, responses=problems(), openapi_extra=statement_budget(2))
 async def delete_me(caller: AccountWriter, session: WriteSession) -> None:
     """Delete your account and everything in it. This cannot be undone."""
     await users.delete(session, caller)
 
 
-@router.get("/me/sessions", response_model=list[SessionRead], responses=problems(), openapi_extra=sql_budget(1))
+@router.get("/me/sessions", response_model=list[SessionRead], responses=problems(), openapi_extra=statement_budget(1))
 @hot
 async def list_sessions(access: AccountAccess) -> Response:
     """List the devices and browsers that are signed in, the latest used first."""
@@ -166,21 +169,21 @@ async def list_sessions(access: AccountAccess) -> Response:
 
 
 @router.delete(
-    "/me/sessions/{session_id}", status_code=204, responses=problems(SessionNotFound), openapi_extra=sql_budget(1)
+    "/me/sessions/{session_id}", status_code=204, responses=problems(SessionNotFound), openapi_extra=statement_budget(1)
 )
 async def end_session(session_id: UUID, caller: AccountWriter, session: WriteSession, now: Now) -> None:
     """End a session. Its refresh token is revoked at once; its access token expires within minutes."""
     await sign_in.end_session(session, caller, session_id, now)
 
 
-@router.get("/me/tokens", response_model=list[APITokenRead], responses=problems(), openapi_extra=sql_budget(1))
+@router.get("/me/tokens", response_model=list[APITokenRead], responses=problems(), openapi_extra=statement_budget(1))
 @hot
 async def list_api_tokens(access: AccountAccess) -> Response:
     """List your API tokens, the newest first."""
     return json_response(await API_TOKENS.json(access.reader, user_id=access.caller.user_id))
 
 
-@router.post("/me/tokens", status_code=201, responses=problems(), openapi_extra=sql_budget(1))
+@router.post("/me/tokens", status_code=201, responses=problems(), openapi_extra=statement_budget(1))
 async def create_api_token(
     new: APITokenCreate, caller: AccountWriter, session: WriteSession, now: Now
 ) -> APITokenCreated:
@@ -190,7 +193,7 @@ async def create_api_token(
 
 
 @router.delete(
-    "/me/tokens/{token_id}", status_code=204, responses=problems(APITokenNotFound), openapi_extra=sql_budget(1)
+    "/me/tokens/{token_id}", status_code=204, responses=problems(APITokenNotFound), openapi_extra=statement_budget(1)
 )
 async def delete_api_token(token_id: BigId, caller: AccountWriter, database: TheDatabase) -> None:
     """Delete an API token. It stops working at once."""

@@ -15,12 +15,12 @@ from daybook.web.hot import hot
 from daybook.web.page import Page, PageQuery, array_response, json_response, page_response
 from daybook.web.problem import problems
 from daybook.web.schema import BigId
-from daybook.web.session import TheDatabase, WriteSession, sql_budget
+from daybook.web.session import TheDatabase, WriteSession, statement_budget
 
 router = APIRouter(prefix="/api/tags", tags=["tags"])
 
 
-@router.get("", response_model=Page[TagRead], responses=problems(), openapi_extra=sql_budget(1))
+@router.get("", response_model=Page[TagRead], responses=problems(), openapi_extra=statement_budget(1))
 @hot
 async def list_tags(access: LibraryAccess, query: Annotated[PageQuery, Query()]) -> Response:
     """List your tags by name, with how often each is used."""
@@ -28,7 +28,9 @@ async def list_tags(access: LibraryAccess, query: Annotated[PageQuery, Query()])
     return page_response(page)
 
 
-@router.get("/user/{user_id}", response_model=list[TagRead], responses=problems(NotFound), openapi_extra=sql_budget(1))
+@router.get(
+    "/user/{user_id}", response_model=list[TagRead], responses=problems(NotFound), openapi_extra=statement_budget(1)
+)
 @hot
 async def list_tags_of_user(
     user_id: BigId, access: LibraryAccess, query: Annotated[PageQuery, Query()], request: Request
@@ -44,7 +46,7 @@ async def list_tags_of_user(
     status_code=201,
     response_model=TagRead,
     responses={**problems(), 200: {"model": TagRead, "description": "You have a tag of this name already: that one."}},
-    openapi_extra=sql_budget(2),
+    openapi_extra=statement_budget(2),
 )
 async def create_tag(new: TagCreate, caller: LibraryWriter, database: TheDatabase) -> Response:
     """Create a tag. If you have one of this name already, that one is returned."""
@@ -57,20 +59,22 @@ async def create_tag(new: TagCreate, caller: LibraryWriter, database: TheDatabas
     "/{tag_id}",
     response_model=TagRead,
     responses=problems(TagNotFound, TagNameTaken),
-    openapi_extra=sql_budget(2),
+    openapi_extra=statement_budget(2),
 )
 async def update_tag(tag_id: BigId, changes: TagUpdate, caller: LibraryWriter, session: WriteSession) -> Tag:
     """Update a tag. Everything that has it shows the new name and color."""
     return await service.update(session, caller, tag_id, changes)
 
 
-@router.delete("/{tag_id}", status_code=204, responses=problems(TagNotFound), openapi_extra=sql_budget(1))
+@router.delete("/{tag_id}", status_code=204, responses=problems(TagNotFound), openapi_extra=statement_budget(1))
 async def delete_tag(tag_id: BigId, caller: LibraryWriter, database: TheDatabase) -> None:
     """Delete a tag. The links and meals that have it are kept."""
     await service.delete(database, caller, tag_id)
 
 
-@router.post("/{tag_id}/merge", response_model=TagRead, responses=problems(TagNotFound), openapi_extra=sql_budget(5))
+@router.post(
+    "/{tag_id}/merge", response_model=TagRead, responses=problems(TagNotFound), openapi_extra=statement_budget(5)
+)
 async def merge_tag(tag_id: BigId, merge: TagMerge, caller: LibraryWriter, session: WriteSession) -> Tag:
     """Merge a tag into another one. Everything that has it gets the other tag, and the tag is deleted."""
     return await service.merge(session, caller, tag_id, merge.into)

@@ -17,7 +17,7 @@ Clock = Callable[[], datetime]
 """Tells the time, with an offset; tests set another."""
 
 
-def sql_budget(statements: int) -> dict[str, Any]:
+def statement_budget(statements: int) -> dict[str, Any]:
     """Declare how many statements a route may run (its `openapi_extra`): the tests hold every request to it.
 
     One more is always allowed, for looking up the API token of a script; an access token needs none.

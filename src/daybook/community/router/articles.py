@@ -28,7 +28,7 @@ from daybook.web.hot import hot
 from daybook.web.page import Limit, Page, PageQuery, json_response, page_response
 from daybook.web.problem import problems
 from daybook.web.schema import BigId, Schema
-from daybook.web.session import Now, TheDatabase, WriteSession, sql_budget
+from daybook.web.session import Now, TheDatabase, WriteSession, statement_budget
 
 
 class ArticleQuery(PageQuery):
@@ -66,7 +66,7 @@ router = APIRouter(prefix="/api/articles", tags=["community"])
     status_code=201,
     response_model=ArticleRead,
     responses=problems(TagNotFound, ContentNotFound, NothingToPublish, TooMuchToPublish),
-    openapi_extra=sql_budget(2),
+    openapi_extra=statement_budget(2),
 )
 async def publish_article(new: ArticleCreate, caller: CommunityWriter, database: TheDatabase) -> Response:
     """Publish an article. It holds all links with one of your tags, or links that you choose.
@@ -78,7 +78,7 @@ async def publish_article(new: ArticleCreate, caller: CommunityWriter, database:
     return json_response(article, 201)
 
 
-@router.get("", response_model=Page[ArticleSummary], responses=problems(), openapi_extra=sql_budget(2))
+@router.get("", response_model=Page[ArticleSummary], responses=problems(), openapi_extra=statement_budget(2))
 @hot
 async def list_articles(access: CommunityAccess, query: Annotated[ArticleQuery, Query()]) -> Response:
     """List articles in one of several orders.
@@ -93,7 +93,7 @@ async def list_articles(access: CommunityAccess, query: Annotated[ArticleQuery, 
     return page_response(page)
 
 
-@router.get("/topics", response_model=list[TopicRead], responses=problems(), openapi_extra=sql_budget(1))
+@router.get("/topics", response_model=list[TopicRead], responses=problems(), openapi_extra=statement_budget(1))
 @hot
 async def list_topics(access: CommunityAccess, query: Annotated[TopicQuery, Query()]) -> Response:
     """List topics. Each comes with how many of the newest articles have it."""
@@ -101,7 +101,7 @@ async def list_topics(access: CommunityAccess, query: Annotated[TopicQuery, Quer
 
 
 @router.get(
-    "/{article_id}", response_model=ArticleRead, responses=problems(ArticleNotFound), openapi_extra=sql_budget(1)
+    "/{article_id}", response_model=ArticleRead, responses=problems(ArticleNotFound), openapi_extra=statement_budget(1)
 )
 @hot
 async def get_article(article_id: BigId, access: CommunityAccess) -> Response:
@@ -111,7 +111,7 @@ async def get_article(article_id: BigId, access: CommunityAccess) -> Response:
 
 
 @router.patch(
-    "/{article_id}", response_model=ArticleRead, responses=problems(ArticleNotFound), openapi_extra=sql_budget(7)
+    "/{article_id}", response_model=ArticleRead, responses=problems(ArticleNotFound), openapi_extra=statement_budget(7)
 )
 async def update_article(
     article_id: BigId, changes: ArticleUpdate, caller: CommunityWriter, session: WriteSession
@@ -120,7 +120,7 @@ async def update_article(
     return await articles.update(session, caller, article_id, changes)
 
 
-@router.delete("/{article_id}", status_code=204, responses=problems(ArticleNotFound), openapi_extra=sql_budget(1))
+@router.delete("/{article_id}", status_code=204, responses=problems(ArticleNotFound), openapi_extra=statement_budget(1))
 async def delete_article(article_id: BigId, caller: CommunityWriter, database: TheDatabase) -> None:
     """Delete an article of yours. Links that others have downloaded from it stay in their libraries."""
     await articles.delete(database, caller, article_id)
@@ -130,7 +130,7 @@ async def delete_article(article_id: BigId, caller: CommunityWriter, database: T
     "/{article_id}/vote",
     response_model=ArticleVoteRead,
     responses=problems(ArticleNotFound),
-    openapi_extra=sql_budget(1),
+    openapi_extra=statement_budget(1),
 )
 async def vote_for_article(article_id: BigId, caller: CommunityWriter, database: TheDatabase) -> ArticleVoteRead:
     """Vote for an article. Voting again changes nothing."""
@@ -141,7 +141,7 @@ async def vote_for_article(article_id: BigId, caller: CommunityWriter, database:
     "/{article_id}/vote",
     response_model=ArticleVoteRead,
     responses=problems(ArticleNotFound),
-    openapi_extra=sql_budget(1),
+    openapi_extra=statement_budget(1),
 )
 async def withdraw_article_vote(article_id: BigId, caller: CommunityWriter, database: TheDatabase) -> ArticleVoteRead:
     """Withdraw your vote for an article. Without a vote, nothing changes."""
@@ -152,7 +152,7 @@ async def withdraw_article_vote(article_id: BigId, caller: CommunityWriter, data
     "/{article_id}/download",
     response_model=DownloadRead,
     responses=problems(ArticleNotFound),
-    openapi_extra=sql_budget(6),
+    openapi_extra=statement_budget(6),
 )
 async def download_article(
     article_id: BigId, download: DownloadRequest, caller: LibraryWriter, database: TheDatabase, now: Now

@@ -14,7 +14,7 @@ from daybook.web.hot import hot
 from daybook.web.page import Page, PageQuery, page_response
 from daybook.web.problem import problems
 from daybook.web.schema import BigId
-from daybook.web.session import TheDatabase, WriteSession, sql_budget
+from daybook.web.session import TheDatabase, WriteSession, statement_budget
 
 router = APIRouter(prefix="/api", tags=["community"])
 
@@ -23,7 +23,7 @@ router = APIRouter(prefix="/api", tags=["community"])
     "/articles/{article_id}/comments",
     response_model=Page[CommentRead],
     responses=problems(ArticleNotFound),
-    openapi_extra=sql_budget(2),
+    openapi_extra=statement_budget(2),
 )
 @hot
 async def list_comments(article_id: BigId, access: CommunityAccess, query: Annotated[PageQuery, Query()]) -> Response:
@@ -39,7 +39,7 @@ async def list_comments(article_id: BigId, access: CommunityAccess, query: Annot
     status_code=201,
     response_model=CommentRead,
     responses=problems(ArticleNotFound),
-    openapi_extra=sql_budget(2),
+    openapi_extra=statement_budget(2),
 )
 async def create_comment(
     article_id: BigId, new: CommentCreate, caller: CommunityWriter, session: WriteSession
@@ -52,7 +52,7 @@ async def create_comment(
     "/comments/{comment_id}",
     response_model=CommentRead,
     responses=problems(CommentNotFound),
-    openapi_extra=sql_budget(2),
+    openapi_extra=statement_budget(2),
 )
 async def update_comment(
     comment_id: BigId, changes: CommentUpdate, caller: CommunityWriter, session: WriteSession
@@ -62,7 +62,7 @@ async def update_comment(
 
 
 @router.delete(
-    "/comments/{comment_id}", status_code=204, responses=problems(CommentNotFound), openapi_extra=sql_budget(1)
+    "/comments/{comment_id}", status_code=204, responses=problems(CommentNotFound), openapi_extra=statement_budget(1)
 )
 async def delete_comment(comment_id: BigId, caller: CommunityWriter, database: TheDatabase) -> None:
     """Delete a comment of yours."""
@@ -73,7 +73,7 @@ async def delete_comment(comment_id: BigId, caller: CommunityWriter, database: T
     "/comments/{comment_id}/vote",
     response_model=CommentVoteRead,
     responses=problems(CommentNotFound),
-    openapi_extra=sql_budget(1),
+    openapi_extra=statement_budget(1),
 )
 async def vote_on_comment(
     comment_id: BigId, vote: CommentVoteCreate, caller: CommunityWriter, database: TheDatabase
@@ -86,7 +86,7 @@ async def vote_on_comment(
     "/comments/{comment_id}/vote",
     response_model=CommentVoteRead,
     responses=problems(CommentNotFound),
-    openapi_extra=sql_budget(1),
+    openapi_extra=statement_budget(1),
 )
 async def withdraw_comment_vote(comment_id: BigId, caller: CommunityWriter, database: TheDatabase) -> CommentVoteRead:
     """Withdraw your vote on a comment. Without a vote, nothing changes."""

@@ -12,13 +12,13 @@ from daybook.diary.service import analyses
 from daybook.web.hot import hot
 from daybook.web.page import Page, PageQuery, page_response
 from daybook.web.problem import problems
-from daybook.web.session import Now, TheDatabase, sql_budget
+from daybook.web.session import Now, TheDatabase, statement_budget
 
 router = APIRouter(prefix="/api", tags=["diary"])
 
 
 # The caller comes first: dependencies are resolved in order, and a photo is read only from who may send one.
-@router.post("/analyze/food", responses=problems(*ANALYSIS_ERRORS), openapi_extra=PHOTO_BODY | sql_budget(4))
+@router.post("/analyze/food", responses=problems(*ANALYSIS_ERRORS), openapi_extra=PHOTO_BODY | statement_budget(4))
 async def analyze_food(
     caller: DiaryWriter, image: Image, database: TheDatabase, pipeline: Pipeline, now: Now
 ) -> FoodAnalysis:
@@ -26,7 +26,7 @@ async def analyze_food(
     return await analyses.food(database, pipeline, caller, image, now)
 
 
-@router.post("/analyze/exercise", responses=problems(*ANALYSIS_ERRORS), openapi_extra=PHOTO_BODY | sql_budget(4))
+@router.post("/analyze/exercise", responses=problems(*ANALYSIS_ERRORS), openapi_extra=PHOTO_BODY | statement_budget(4))
 async def analyze_exercise(
     caller: DiaryWriter, image: Image, database: TheDatabase, pipeline: Pipeline, now: Now
 ) -> ExerciseAnalysis:
@@ -37,7 +37,7 @@ async def analyze_exercise(
     return await analyses.exercise(database, pipeline, caller, image, now)
 
 
-@router.get("/analyses", response_model=Page[AnalysisRead], responses=problems(), openapi_extra=sql_budget(1))
+@router.get("/analyses", response_model=Page[AnalysisRead], responses=problems(), openapi_extra=statement_budget(1))
 @hot
 async def list_analyses(access: DiaryAccess, query: Annotated[PageQuery, Query()]) -> Response:
     """List analyses, the latest first, with their outcome and their cost in tokens."""

@@ -23,7 +23,7 @@ from daybook.errors import NotFound
 from daybook.web.hot import hot
 from daybook.web.page import Page, array_response, json_response, page_response
 from daybook.web.problem import problems
-from daybook.web.session import Now, TheDatabase, WriteSession, sql_budget
+from daybook.web.session import Now, TheDatabase, WriteSession, statement_budget
 
 router = APIRouter(prefix="/api/log/exercise", tags=["diary"])
 
@@ -36,7 +36,7 @@ router = APIRouter(prefix="/api/log/exercise", tags=["diary"])
         **problems(NotFound, PhotoNotFound, AnalysisNotFound, LogIdTaken, KeyReused, RequestInFlight),
         200: {"model": ExerciseLogRead, "description": REPEATED},
     },
-    openapi_extra=sql_budget(6),  # as for a meal
+    openapi_extra=statement_budget(6),  # as for a meal
 )
 @hot
 async def log_exercise(new: ExerciseLogCreate, caller: DiaryWriter, once: OncePerKey, now: Now) -> Response:
@@ -49,7 +49,7 @@ async def log_exercise(new: ExerciseLogCreate, caller: DiaryWriter, once: OncePe
     return await once.one_statement(caller, new, work)
 
 
-@router.get("", response_model=Page[ExerciseLogRead], responses=problems(), openapi_extra=sql_budget(1))
+@router.get("", response_model=Page[ExerciseLogRead], responses=problems(), openapi_extra=statement_budget(1))
 @hot
 async def list_exercise(access: DiaryAccess, query: Annotated[DaysQuery, Query()]) -> Response:
     """List exercise, the latest first. It can be restricted to some days."""
@@ -64,7 +64,9 @@ async def list_exercise(access: DiaryAccess, query: Annotated[DaysQuery, Query()
     return page_response(page)
 
 
-@router.get("/today", response_model=list[ExerciseLogRead], responses=problems(NotFound), openapi_extra=sql_budget(2))
+@router.get(
+    "/today", response_model=list[ExerciseLogRead], responses=problems(NotFound), openapi_extra=statement_budget(2)
+)
 @hot
 async def list_exercise_today(access: DiaryAccess, request: Request, query: Annotated[TodayQuery, Query()]) -> Response:
     """List today's exercise, in the order of logging. Today is the date in the caller's time zone."""
@@ -76,7 +78,9 @@ async def list_exercise_today(access: DiaryAccess, request: Request, query: Anno
     return array_response(page, request)
 
 
-@router.get("/{log_id}", response_model=ExerciseLogRead, responses=problems(LogNotFound), openapi_extra=sql_budget(1))
+@router.get(
+    "/{log_id}", response_model=ExerciseLogRead, responses=problems(LogNotFound), openapi_extra=statement_budget(1)
+)
 @hot
 async def get_exercise(log_id: UUID, access: DiaryAccess) -> Response:
     """Get an exercise log."""
@@ -85,7 +89,9 @@ async def get_exercise(log_id: UUID, access: DiaryAccess) -> Response:
     )
 
 
-@router.patch("/{log_id}", response_model=ExerciseLogRead, responses=problems(LogNotFound), openapi_extra=sql_budget(2))
+@router.patch(
+    "/{log_id}", response_model=ExerciseLogRead, responses=problems(LogNotFound), openapi_extra=statement_budget(2)
+)
 async def update_exercise(
     log_id: UUID, changes: ExerciseLogUpdate, caller: DiaryWriter, session: WriteSession
 ) -> ExerciseLog:
@@ -93,7 +99,7 @@ async def update_exercise(
     return await exercise.update(session, caller, log_id, changes)
 
 
-@router.delete("/{log_id}", status_code=204, responses=problems(LogNotFound), openapi_extra=sql_budget(1))
+@router.delete("/{log_id}", status_code=204, responses=problems(LogNotFound), openapi_extra=statement_budget(1))
 async def delete_exercise(log_id: UUID, caller: DiaryWriter, database: TheDatabase) -> None:
     """Delete an exercise log. Its photo and analysis stay."""
     await logs.delete(database, ExerciseLog, caller, log_id)

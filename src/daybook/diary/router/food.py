@@ -31,7 +31,7 @@ from daybook.web.hot import hot
 from daybook.web.page import Page, array_response, json_response, page_response
 from daybook.web.problem import problems
 from daybook.web.schema import Day, Note, Schema
-from daybook.web.session import Now, TheDatabase, WriteSession, sql_budget
+from daybook.web.session import Now, TheDatabase, WriteSession, statement_budget
 
 router = APIRouter(prefix="/api/log/food", tags=["diary"])
 
@@ -44,7 +44,7 @@ router = APIRouter(prefix="/api/log/food", tags=["diary"])
         **problems(NotFound, PhotoNotFound, AnalysisNotFound, LogIdTaken, KeyReused, RequestInFlight),
         200: {"model": FoodLogRead, "description": REPEATED},
     },
-    openapi_extra=sql_budget(6),  # one, and up to five more for an Idempotency-Key and a refusal
+    openapi_extra=statement_budget(6),  # one, and up to five more for an Idempotency-Key and a refusal
 )
 @hot
 async def log_food(new: FoodLogCreate, caller: DiaryWriter, once: OncePerKey, now: Now) -> Response:
@@ -80,7 +80,7 @@ class MealPhoto(Schema):
             "description": REPEATED,
         },
     },
-    openapi_extra=sql_budget(10),
+    openapi_extra=statement_budget(10),
 )
 async def log_food_photo(
     meal: Annotated[MealPhoto, Form(media_type="multipart/form-data")],
@@ -125,7 +125,7 @@ class FoodLogQuery(DaysQuery):
     tag: Annotated[TagName | None, Field(description="The name of a tag that the meals have.")] = None
 
 
-@router.get("", response_model=Page[FoodLogRead], responses=problems(), openapi_extra=sql_budget(1))
+@router.get("", response_model=Page[FoodLogRead], responses=problems(), openapi_extra=statement_budget(1))
 @hot
 async def list_food(access: DiaryAccess, query: Annotated[FoodLogQuery, Query()]) -> Response:
     """List meals, the latest first. They can be restricted to some days and to a tag."""
@@ -141,7 +141,7 @@ async def list_food(access: DiaryAccess, query: Annotated[FoodLogQuery, Query()]
     return page_response(page)
 
 
-@router.get("/today", response_model=list[FoodLogRead], responses=problems(NotFound), openapi_extra=sql_budget(2))
+@router.get("/today", response_model=list[FoodLogRead], responses=problems(NotFound), openapi_extra=statement_budget(2))
 @hot
 async def list_food_today(access: DiaryAccess, request: Request, query: Annotated[TodayQuery, Query()]) -> Response:
     """List today's meals, in the order of logging. Today is the date in the caller's time zone."""
@@ -153,7 +153,7 @@ async def list_food_today(access: DiaryAccess, request: Request, query: Annotate
     return array_response(page, request)
 
 
-@router.get("/{log_id}", response_model=FoodLogRead, responses=problems(LogNotFound), openapi_extra=sql_budget(1))
+@router.get("/{log_id}", response_model=FoodLogRead, responses=problems(LogNotFound), openapi_extra=statement_budget(1))
 @hot
 async def get_food(log_id: UUID, access: DiaryAccess) -> Response:
     """Get a meal, with its ingredients and tags."""
@@ -166,14 +166,14 @@ async def get_food(log_id: UUID, access: DiaryAccess) -> Response:
     "/{log_id}",
     response_model=FoodLogRead,
     responses=problems(LogNotFound, NotFound),
-    openapi_extra=sql_budget(10),
+    openapi_extra=statement_budget(10),
 )
 async def update_food(log_id: UUID, changes: FoodLogUpdate, caller: DiaryWriter, session: WriteSession) -> FoodLog:
     """Update a meal. Fields that are left out stay as they are; ingredients and tags are replaced as a whole."""
     return await food.update(session, caller, log_id, changes)
 
 
-@router.delete("/{log_id}", status_code=204, responses=problems(LogNotFound), openapi_extra=sql_budget(1))
+@router.delete("/{log_id}", status_code=204, responses=problems(LogNotFound), openapi_extra=statement_budget(1))
 async def delete_food(log_id: UUID, caller: DiaryWriter, database: TheDatabase) -> None:
     """Delete a meal, with its ingredients. Its photo and analysis stay."""
     await logs.delete(database, FoodLog, caller, log_id)

@@ -27,7 +27,7 @@ from daybook.diary.service import photos
 from daybook.diary.service.analyses import PhotoPipeline
 from daybook.errors import FieldError, InvalidInput, MalformedRequest, StorageFull
 from daybook.web.problem import problems
-from daybook.web.session import TheDatabase, sql_budget
+from daybook.web.session import TheDatabase, statement_budget
 
 router = APIRouter(prefix="/api/photos", tags=["diary"])
 
@@ -115,7 +115,7 @@ def _from_json(body: bytes) -> bytes:
         },
         304: {"description": "The client's copy, which `If-None-Match` names, is up to date."},
     },
-    openapi_extra=sql_budget(1),
+    openapi_extra=statement_budget(1),
 )
 async def get_photo(
     photo_id: UUID,

@@ -33,7 +33,7 @@ from daybook.web.hot import hot
 from daybook.web.page import json_response
 from daybook.web.problem import problems
 from daybook.web.schema import BigId, Schema
-from daybook.web.session import Now, TheDatabase, WriteSession, sql_budget
+from daybook.web.session import Now, TheDatabase, WriteSession, statement_budget
 
 router = APIRouter(prefix="/api/contents", tags=["library"])
 
@@ -55,7 +55,7 @@ class LookupQuery(Schema):
     status_code=201,
     response_model=ContentRead,
     responses={**problems(), 200: {"model": ContentRead, "description": "The page was saved before; unchanged."}},
-    openapi_extra=sql_budget(3),
+    openapi_extra=statement_budget(3),
 )
 async def save_content(new: ContentCreate, caller: LibraryWriter, database: TheDatabase, now: Now) -> Response:
     """Save a link. A page that is saved already, under any spelling of its address, is returned unchanged."""
@@ -64,7 +64,7 @@ async def save_content(new: ContentCreate, caller: LibraryWriter, database: TheD
     return json_response(body, 201 if saved.created else 200)
 
 
-@router.post("/bulk", response_model=BulkResults, responses=problems(), openapi_extra=sql_budget(2))
+@router.post("/bulk", response_model=BulkResults, responses=problems(), openapi_extra=statement_budget(2))
 async def save_contents(batch: BulkCreate, caller: LibraryWriter, database: TheDatabase, now: Now) -> BulkResults:
     """Save up to 500 links in one transaction. Invalid links are reported and do not keep the others out."""
     return await contents.save_bulk(database, caller, batch, now)
@@ -74,7 +74,7 @@ async def save_contents(batch: BulkCreate, caller: LibraryWriter, database: TheD
     "/preview",
     response_model=ContentPreview,
     responses=problems(PageRefused, PageUnreadable, PageUnreachable, PageTimeout),
-    openapi_extra=sql_budget(0),
+    openapi_extra=statement_budget(0),
 )
 async def preview_content(
     page: PreviewRequest, _caller: LibraryWriter, fetcher: Annotated[PageFetcher, Depends(get_page_fetcher)]
@@ -83,7 +83,9 @@ async def preview_content(
     return ContentPreview.model_validate(await preview(fetcher, page.url))
 
 
-@router.get("/lookup", response_model=ContentRead, responses=problems(ContentNotFound), openapi_extra=sql_budget(1))
+@router.get(
+    "/lookup", response_model=ContentRead, responses=problems(ContentNotFound), openapi_extra=statement_budget(1)
+)
 @hot
 async def look_up_content(query: Annotated[LookupQuery, Query()], access: LibraryAccess) -> Response:
     """Find the saved link to a page. Browser extensions call this for the page in view."""
@@ -97,7 +99,7 @@ async def look_up_content(query: Annotated[LookupQuery, Query()], access: Librar
 
 
 @router.get(
-    "/{content_id}", response_model=ContentRead, responses=problems(ContentNotFound), openapi_extra=sql_budget(1)
+    "/{content_id}", response_model=ContentRead, responses=problems(ContentNotFound), openapi_extra=statement_budget(1)
 )
 @hot
 async def get_content(content_id: BigId, access: LibraryAccess) -> Response:
@@ -111,7 +113,7 @@ async def get_content(content_id: BigId, access: LibraryAccess) -> Response:
     "/{content_id}",
     response_model=ContentRead,
     responses=problems(ContentNotFound, URLTaken),
-    openapi_extra=sql_budget(10),
+    openapi_extra=statement_budget(10),
 )
 async def update_content(
     content_id: BigId, changes: ContentUpdate, caller: LibraryWriter, session: WriteSession
@@ -120,20 +122,22 @@ async def update_content(
     return await contents.update(session, caller, content_id, changes)
 
 
-@router.delete("/{content_id}", status_code=204, responses=problems(ContentNotFound), openapi_extra=sql_budget(1))
+@router.delete("/{content_id}", status_code=204, responses=problems(ContentNotFound), openapi_extra=statement_budget(1))
 async def delete_content(content_id: BigId, caller: LibraryWriter, database: TheDatabase) -> None:
     """Delete a saved link."""
     await contents.delete(database, caller, content_id)
 
 
-@router.put("/{content_id}/bookmark", status_code=204, responses=problems(ContentNotFound), openapi_extra=sql_budget(1))
+@router.put(
+    "/{content_id}/bookmark", status_code=204, responses=problems(ContentNotFound), openapi_extra=statement_budget(1)
+)
 async def bookmark_content(content_id: BigId, caller: LibraryWriter, database: TheDatabase) -> None:
     """Bookmark a saved link."""
     await contents.set_bookmark(database, caller, content_id, bookmark=True)
 
 
 @router.delete(
-    "/{content_id}/bookmark", status_code=204, responses=problems(ContentNotFound), openapi_extra=sql_budget(1)
+    "/{content_id}/bookmark", status_code=204, responses=problems(ContentNotFound), openapi_extra=statement_budget(1)
 )
 async def remove_bookmark(content_id: BigId, caller: LibraryWriter, database: TheDatabase) -> None:
     """Remove the bookmark of a saved link. The link is kept."""

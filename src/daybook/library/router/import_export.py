@@ -22,7 +22,7 @@ from daybook.library.schemas import ImportRead
 from daybook.tags.schemas import TagName
 from daybook.web.page import Page, PageQuery, json_response, page_response
 from daybook.web.problem import problems
-from daybook.web.session import TheDatabase, sql_budget
+from daybook.web.session import TheDatabase, statement_budget
 
 router = APIRouter(prefix="/api", tags=["library"])
 
@@ -131,7 +131,7 @@ def _tag(field: object) -> str | None:
         raise InvalidInput(f"tag: {errors[0].message}.", errors=errors) from None
 
 
-@router.get("/imports", response_model=Page[ImportRead], responses=problems(), openapi_extra=sql_budget(1))
+@router.get("/imports", response_model=Page[ImportRead], responses=problems(), openapi_extra=statement_budget(1))
 async def list_imports(query: Annotated[PageQuery, Query()], access: LibraryAccess) -> Response:
     """List imports, newest first."""
     page = await IMPORTS.page(access.reader, user_id=access.caller.user_id, limit=query.limit, cursor=query.cursor)
@@ -139,7 +139,10 @@ async def list_imports(query: Annotated[PageQuery, Query()], access: LibraryAcce
 
 
 @router.get(
-    "/imports/{import_id}", response_model=ImportRead, responses=problems(ImportNotFound), openapi_extra=sql_budget(1)
+    "/imports/{import_id}",
+    response_model=ImportRead,
+    responses=problems(ImportNotFound),
+    openapi_extra=statement_budget(1),
 )
 async def get_import(import_id: UUID, access: LibraryAccess) -> Response:
     """Get an import and its progress."""
@@ -165,7 +168,9 @@ async def follow_import(
         yield ServerSentEvent(event=event, raw_data=latest.model_dump_json(by_alias=True))
 
 
-@router.delete("/imports/{import_id}", status_code=204, responses=problems(ImportNotFound), openapi_extra=sql_budget(1))
+@router.delete(
+    "/imports/{import_id}", status_code=204, responses=problems(ImportNotFound), openapi_extra=statement_budget(1)
+)
 async def cancel_import(import_id: UUID, caller: LibraryWriter, database: TheDatabase) -> None:
     """Cancel an import and remove it from the list. Links that it has saved are kept."""
     await service.cancel(database, caller, import_id)

@@ -18,7 +18,7 @@ from daybook.web.hot import hot
 from daybook.web.page import Page, PageQuery, array_response, page_response
 from daybook.web.problem import problems
 from daybook.web.schema import BigId, Day, Text
-from daybook.web.session import sql_budget
+from daybook.web.session import statement_budget
 
 router = APIRouter(prefix="/api", tags=["library"])
 
@@ -41,7 +41,7 @@ class ContentQuery(PageQuery):
     last: Annotated[Day | None, Field(alias="to", description="The last day, inclusive.")] = None
 
 
-@router.get("/contents", response_model=Page[ContentRead], responses=problems(), openapi_extra=sql_budget(2))
+@router.get("/contents", response_model=Page[ContentRead], responses=problems(), openapi_extra=statement_budget(2))
 @hot
 async def list_contents(query: Annotated[ContentQuery, Query()], access: LibraryAccess) -> Response:
     """List saved links, newest first.
@@ -55,7 +55,7 @@ async def list_contents(query: Annotated[ContentQuery, Query()], access: Library
     "/contents/user/{user_id}/all",
     response_model=list[ContentRead],
     responses=problems(NotFound),
-    openapi_extra=sql_budget(1),
+    openapi_extra=statement_budget(1),
 )
 @hot
 async def list_contents_of_user(
@@ -71,7 +71,7 @@ async def list_contents_of_user(
     "/contents/bookmarks/user/{user_id}",
     response_model=list[ContentRead],
     responses=problems(NotFound),
-    openapi_extra=sql_budget(1),
+    openapi_extra=statement_budget(1),
 )
 @hot
 async def list_bookmarks_of_user(
@@ -87,7 +87,7 @@ async def list_bookmarks_of_user(
     "/tags/{tag_id}/contents/all",
     response_model=list[ContentRead],
     responses=problems(TagNotFound),
-    openapi_extra=sql_budget(2),
+    openapi_extra=statement_budget(2),
 )
 @hot
 async def list_contents_of_tag(
