@@ -84,3 +84,20 @@ def test_no_imports_run_in_a_circle() -> None:
     graph = grimp.build_graph("daybook", exclude_type_checking_imports=False, cache_dir=None)
     imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
     TopologicalSorter(imports).prepare()  # raises CycleError, with the modules of the circle
+
+
+CHANGES = {
+    "accounts": ".options(*ACCOUNT.options())",
+    "tags": ".options(*TAG.options())",
+    "diary": "selectinload(FoodLog.tag_links)",
+    "library": "selectinload(Content.tag_links)",
+    "community": "selectinload(Article.topic_rows)",
+}
+"""What each feature loads, beside the answer, of the entities that it changes; accounts and tags have no lists."""
+
+
+@pytest.mark.parametrize("feature", CHANGES)
+def test_a_feature_that_changes_entities_says_what_it_loads(feature: str) -> None:
+    source = "".join(path.read_text() for path in (ROOT / "src/daybook" / feature).rglob("*.py"))
+    assert CHANGES[feature] in source
+    assert "lazy=" not in source.replace('lazy="raise_on_sql"', "")

@@ -268,6 +268,41 @@ def test_the_path_and_the_handler_name_the_same_parameters() -> None:
         serve_hot_operations(FastAPI(), [other])
 
 
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "POST /api/log/food",
+        "GET /api/log/food",
+        "GET /api/log/food/today",
+        "GET /api/log/food/{log_id}",
+        "POST /api/log/exercise",
+        "GET /api/log/exercise",
+        "GET /api/log/exercise/today",
+        "GET /api/log/exercise/{log_id}",
+        "GET /api/analyses",
+        "GET /api/contents",
+        "GET /api/contents/{content_id}",
+        "GET /api/contents/user/{user_id}/all",
+        "GET /api/contents/bookmarks/user/{user_id}",
+        "GET /api/tags",
+        "GET /api/tags/user/{user_id}",
+        "GET /api/tags/{tag_id}/contents/all",
+        "GET /api/articles",
+        "GET /api/articles/{article_id}",
+    ],
+)
+def test_what_clients_ask_most_is_hot(operation: str) -> None:
+    app = FastAPI()
+    serve_hot_operations(app, ROUTERS)
+    served = {
+        f"{method} {route.path}"
+        for route in app.routes
+        if isinstance(route, HotRoute)
+        for method in route.methods or ()
+    }
+    assert operation in served
+
+
 def test_hot_operations_are_fastapi_operations_too() -> None:
     app = FastAPI()
     serve_hot_operations(app, ROUTERS)
