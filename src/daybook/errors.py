@@ -102,7 +102,7 @@ class NotFound(DaybookError):
 
 
 class MethodNotAllowed(DaybookError):
-    """There is something at this path, but it does not answer this method; `Allow` names one that it does."""
+    """There is something at this path, but it does not answer this method; `Allow` names those that it does."""
 
     status = 405
     code = "method-not-allowed"

@@ -6,6 +6,7 @@ route of its form may answer, the example of its body. web/openapi_schemas.py do
 
 from collections.abc import Iterator
 from functools import cache
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
@@ -16,6 +17,7 @@ from daybook.errors import (
     InvalidInput,
     MalformedRequest,
     RequestTimeout,
+    StorageFull,
     TooLarge,
     Unauthenticated,
     Unavailable,
@@ -63,6 +65,7 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
         components["schemas"].pop(unused, None)
     for operation in operations_of(document):
         _split_description(operation)
+        _describe_answers(operation, components["schemas"])
         _add_problems(operation)
         for response in operation["responses"].values():
             _complete_media_types(response.get("content", {}))
@@ -115,7 +118,7 @@ def _add_problems(operation: dict[str, Any]) -> None:
 def _problems_of_form(operation: dict[str, Any]) -> Iterator[type[DaybookError]]:
     yield MalformedRequest  # one without a Host, at least
     if "requestBody" in operation:
-        yield from (RequestTimeout, TooLarge)
+        yield from (RequestTimeout, TooLarge, StorageFull)
     if "security" in operation:
         yield from (Unauthenticated, Forbidden)
     if "requestBody" in operation or "parameters" in operation:
@@ -123,6 +126,15 @@ def _problems_of_form(operation: dict[str, Any]) -> Iterator[type[DaybookError]]
     if "requestBody" in operation or "security" in operation:  # what asks the database
         yield Unavailable
     yield DaybookError
+
+
+def _describe_answers(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Describe an answer that is not described by what it holds."""
+    for status, response in operation["responses"].items():
+        if response["description"] == "Successful Response":
+            schema = response.get("content", {}).get(JSON, {}).get("schema", {})
+            held = schemas[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+            response["description"] = held.get("description") or HTTPStatus(int(status)).phrase
 
 
 def _complete_media_types(content: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.datastructures import UploadFile
 
 from daybook.accounts.authentication import LibraryAccess, LibraryReader, LibraryWriter
-from daybook.errors import FieldError, InvalidInput, TooLarge
+from daybook.errors import FieldError, InvalidInput, RateLimited
 from daybook.library.bookmark_files import BookmarkFormat, writer_for
 from daybook.library.errors import ImportNotFound, ImportUnreadable
 from daybook.library.imports import service
@@ -95,7 +95,7 @@ async def get_importer(request: Request) -> Importer:
     "/contents/import",
     status_code=202,
     response_model=ImportRead,
-    responses={**problems(ImportUnreadable, TooLarge), 202: ACCEPTED},
+    responses={**problems(ImportUnreadable, RateLimited), 202: ACCEPTED},
     openapi_extra=FILE_BODY,
 )
 async def import_contents(
