@@ -287,4 +287,4 @@ async def test_generic_plans(large: Library, projection: Projection[ContentRead]
         await driver.execute(f"PREPARE page AS {sql}")
         plan = "\n".join(line for (line,) in await driver.fetch(f"EXPLAIN EXECUTE page ({nothing})"))
     indexes = {"ix_contents_search_terms", "ix_contents_user_id_saved_on_id"}
-    assert {one for one in indexes if one in plan} == {index}, plan
+    assert {name for name in indexes if name in plan} == {index}, plan

@@ -89,7 +89,7 @@ class _Call:
             if self.query is not None:
                 name, model, nothing = self.query
                 if request.scope["query_string"] or nothing is None:
-                    arguments[name] = model.model_validate(dict(request.query_params))
+                    arguments[name] = model.model_validate(dict(request.query_params), by_alias=True, by_name=False)
                 else:
                     arguments[name] = nothing
             if self.body is not None:

@@ -130,7 +130,7 @@ def test_memory_does_not_grow_with_the_file(kind: BookmarkFormat) -> None:
     file = Pieces(export(kind, repeat([record] * 10, 60)))  # 5 MB
     tracemalloc.start()
     try:
-        assert sum(isinstance(one, NewContent) for one in read(kind, file)) == 600
+        assert sum(isinstance(entry, NewContent) for entry in read(kind, file)) == 600
         assert tracemalloc.get_traced_memory()[1] < 3_000_000
     finally:
         tracemalloc.stop()

@@ -93,9 +93,9 @@ async def test_the_newest_comes_first_and_only_ones_own(mina: Person, juno: Pers
     await import_file(mina, json.dumps(MANY))
     await import_file(juno, json.dumps(TRICKY))
     contents = json.loads(await export(mina, "json"))["contents"]
-    days = [one["savedOn"] for one in contents]
+    days = [content["savedOn"] for content in contents]
     assert days == sorted(days, reverse=True)
-    assert {one["url"] for one in contents} == {one["url"] for one in MANY}
+    assert {content["url"] for content in contents} == {content["url"] for content in MANY}
 
 
 async def test_bookmarks_for_browsers_carry_their_tags(mina: Person) -> None:

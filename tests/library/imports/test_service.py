@@ -143,7 +143,7 @@ async def test_a_large_file_comes_in_pieces_and_goes_when_it_is_read(mina: Perso
     data = json.dumps(long, ensure_ascii=False)
     assert len(data.encode()) > 2 * service.CHUNK
     assert (await import_file(mina, data))["created"] == 40
-    assert {one["body"] for one in (await contents_of(mina)).values()} == {one["body"] for one in long}
+    assert {content["body"] for content in (await contents_of(mina)).values()} == {content["body"] for content in long}
     async with engine.connect() as connection:
         assert (await connection.execute(select(ImportChunk.position))).all() == []
 
@@ -187,7 +187,7 @@ async def test_imports_are_listed_and_forgotten(mina: Person) -> None:
     ids = [(await import_file(mina, links(n + 1)))["id"] for n in range(3)]
     first = (await mina.client.get("/api/imports", params={"limit": 2})).json()
     rest = (await mina.client.get("/api/imports", params={"cursor": first["nextCursor"]})).json()
-    assert [one["id"] for one in first["items"] + rest["items"]] == ids[::-1]
+    assert [job["id"] for job in first["items"] + rest["items"]] == ids[::-1]
     assert (await mina.client.delete(f"/api/imports/{ids[0]}")).status_code == 204
     assert (await mina.client.get(f"/api/imports/{ids[0]}")).status_code == 404
     assert len(await contents_of(mina)) == 3

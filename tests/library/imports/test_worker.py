@@ -169,10 +169,10 @@ async def test_a_batch_whose_commit_was_not_heard_of_is_not_counted_twice(databa
 async def test_two_workers_share_the_files_and_never_one(database: Database, caller: Caller) -> None:
     ids = [await receive(database, caller, links(BATCH + n)) for n in range(4)]
     async with importer(database), importer(database):
-        done = [await reached(database, one, status=ImportStatus.DONE) for one in ids]
-    assert [one.attempt for one in done] == [1, 1, 1, 1]
-    assert [one.created + one.existing for one in done] == [BATCH, BATCH + 1, BATCH + 2, BATCH + 3]
-    assert sum(one.created for one in done) == BATCH + 3
+        done = [await reached(database, import_id, status=ImportStatus.DONE) for import_id in ids]
+    assert [job.attempt for job in done] == [1, 1, 1, 1]
+    assert [job.created + job.existing for job in done] == [BATCH, BATCH + 1, BATCH + 2, BATCH + 3]
+    assert sum(job.created for job in done) == BATCH + 3
 
 
 async def test_an_import_that_is_forgotten_stops(database: Database, caller: Caller) -> None:

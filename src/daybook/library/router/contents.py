@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import ConfigDict
 
 from daybook.accounts.authentication import LibraryAccess, LibraryWriter
 from daybook.library.errors import (
@@ -46,6 +47,8 @@ async def get_page_fetcher(request: Request) -> PageFetcher:
 
 class LookupQuery(Schema):
     """The page to look up."""
+
+    model_config = ConfigDict(extra="ignore")  # as of lists: see PageQuery
 
     url: URL
 
