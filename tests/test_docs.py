@@ -56,12 +56,12 @@ def test_what_is_linked_to_is_there(page: Path) -> None:
             assert not anchor or anchor in anchors(target), link
 
 
-def test_what_the_architecture_quotes_stands_in_the_source() -> None:
-    page = (DOCS / "architecture.md").read_text()
-    quotes = re.findall(r"<!-- (src/\S+) -->\n *```(?:python)?\n(.*?)\n *```", page, re.DOTALL)
-    assert len(quotes) >= 6
+@pytest.mark.parametrize("page", [ROOT / "README.md", DOCS / "architecture.md"], ids=lambda page: page.name)
+def test_what_is_quoted_of_the_source_stands_there(page: Path) -> None:
+    quotes = re.findall(r"<!-- (src/\S+) -->\n *```(?:python)?\n(.*?)\n *```", page.read_text(), re.DOTALL)
+    assert len(quotes) >= 2
     for path, quote in quotes:
-        assert quote in (ROOT / path).read_text(), f"{path} no longer holds what docs/architecture.md quotes: {quote}"
+        assert quote in (ROOT / path).read_text(), f"{path} no longer holds what {page.name} quotes: {quote}"
 
 
 def test_every_page_is_in_the_index() -> None:
