@@ -3,6 +3,7 @@
 uvicorn bounds neither the size of a request's head nor the time that it takes, nor how many requests are sent ahead,
 nor how long an answer waits to be read; and what reads bodies (web/body_limit.py) stands behind the parser. httptools
 takes quadratic time for a header that arrives in pieces: one of 100 MB stopped the event loop for 12 seconds.
+docs/decisions/0014-bounded-connections.md has the figures, and what else was considered.
 """
 
 import asyncio
