@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm import selectinload, undefer
 from sqlalchemy.sql.dml import ReturningDelete, ReturningUpdate
 from sqlalchemy.sql.elements import KeyedColumnElement
 
@@ -31,6 +31,7 @@ from daybook.accounts.models import User
 from daybook.accounts.queries import local_day
 from daybook.database.base import Base
 from daybook.library.models import Content, PostMetadata, VideoMetadata
+from daybook.library.projections import CONTENT
 from daybook.tags.models import ContentTag
 from daybook.tags.queries import ensured_tags
 
@@ -116,16 +117,12 @@ def contents_by_url(user_id: int, url_keys: Sequence[str]) -> Select[int, str]:
 
 
 def content_for_update(user_id: int, content_id: int) -> Select[Content]:
-    """One link with all that can be changed and is shown of it, locked."""
+    """One link with what its answer shows, locked, so that of two changes at once the second sees the first."""
     return (
         select(Content)
         .where(Content.user_id == user_id, Content.id == content_id)
-        .options(
-            joinedload(Content.video_metadata),
-            joinedload(Content.post_metadata),
-            selectinload(Content.tag_links),
-            selectinload(Content.tags),
-        )
+        # New links to tags take the owner from their content.
+        .options(*CONTENT.options(), selectinload(Content.tag_links), undefer(Content.user_id))
         .with_for_update(of=Content)
     )
 

@@ -30,6 +30,9 @@ from daybook.tags.names import tag_key
 from daybook.tags.queries import tag_exists
 from daybook.tags.service import ensure
 
+SEARCHED = {"title", "description", "note"}
+"""The fields whose words a search finds."""
+
 
 async def find(
     reader: Executor,
@@ -124,8 +127,9 @@ async def update(session: AsyncSession, caller: Caller, content_id: int, changes
         _set_video_length(content, changes.video_length)
     if changes.body is not MISSING:
         _set_body(content, changes.body)
-    content.search_text = search_text(content.title, content.description, content.note)
-    content.search_terms = index_terms(caller.user_id, content.search_text)
+    if SEARCHED & changes.model_fields_set:
+        content.search_text = search_text(content.title, content.description, content.note)
+        content.search_terms = index_terms(caller.user_id, content.search_text)
     content.updated_at = func.now()  # the link has changed, even if none of its own columns has
     try:
         await session.flush()
