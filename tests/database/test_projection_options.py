@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
@@ -18,7 +19,10 @@ from daybook.database.executor import SessionExecutor
 from daybook.database.projection import Projection
 from tests.fixtures.generated_rows import Generator
 
-PARAMETERS = {"ArticleRead": {"caller_id": 1}}
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "ArticleRead": {"caller_id": 1},
+    "SessionRead": {"current_session": UUID(int=7)},
+}
 """Of columns that are computed of more than the row."""
 
 

@@ -56,6 +56,7 @@ class Statements:
         self._switches = tuple(map(_parameter_names, self._optional))
         self._schema = schema
         self._on_the_wire = schema_rows(schema, mapped, by_alias=True)
+        self._refuse_what_nothing_joins()
         self.key: TypeAdapter[tuple[Any, ...]] | None = None
         """Decodes the sort keys of pages; None for a projection that has no pages."""
         shapes: list[Shape] = ["all", "first"]
@@ -127,15 +128,18 @@ class Statements:
     ) -> Select[Any]:
         # What comes as bytes, neither the driver nor Python decodes; and they are UTF-8, as asyncpg always speaks it.
         item = sa.func.json_send(sa.func.row_to_json(row), type_=sa.LargeBinary).label("item")
-        rows = sa.select(item).select_from(source).where(*criteria)
-        # What a list is ordered by has to be there, too: as a column it shows what it would add to FROM.
-        joined = rows.add_columns(*map(_column, self._order_by)).get_final_froms()
-        if len(joined) > 1:
+        return sa.select(item).select_from(source).where(*criteria).order_by(*self._order_by)
+
+    def _refuse_what_nothing_joins(self) -> None:
+        """What a list is ordered by has to be there, too: as a column it shows what it would add to FROM."""
+        columns = [sa.literal_column("1"), *map(_column, self._order_by)]
+        rows = sa.select(*columns).select_from(self._mapped).where(*self._where, *self._optional)
+        sources = rows.get_final_froms()
+        if len(sources) > 1:
             raise ProjectionError(
-                f"{self._name}: a criterion or the order is of {joined[-1]}, which nothing joins, so that every row "
+                f"{self._name}: a criterion or the order is of {sources[-1]}, which nothing joins, so that every row "
                 "would be combined with all of its rows. Write it with any() or has() of a relationship, or exists()."
             )
-        return rows.order_by(*self._order_by)
 
     def _page(self, rows: Select[Any]) -> Select[Any]:
         """One row more than asked for tells whether the list goes on: it comes with the others, and with its length."""
