@@ -16,7 +16,7 @@ import daybook.tables  # noqa: F401 - every table, before a statement refers to 
 from daybook import __version__, database
 from daybook.accounts.openid import OpenIDVerifier
 from daybook.accounts.passwords import Passwords
-from daybook.accounts.service.sign_in import Authenticator
+from daybook.accounts.service.sessions import Authenticator
 from daybook.accounts.tokens import AccessTokens, RefreshTokens
 from daybook.api import TAGS, mount
 from daybook.database.engine import Database, open_database

@@ -10,7 +10,7 @@ from fastapi.security import OAuth2PasswordBearer
 from daybook.accounts import queries
 from daybook.accounts.caller import DESCRIPTIONS, Caller, Scope
 from daybook.accounts.service import api_tokens
-from daybook.accounts.service.sign_in import Authenticator
+from daybook.accounts.service.sessions import Authenticator
 from daybook.accounts.tokens import API_TOKEN_PREFIX
 from daybook.database.engine import Database
 from daybook.database.executor import Executor

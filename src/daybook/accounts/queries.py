@@ -47,6 +47,11 @@ def user(user_id: int) -> Select[User]:
     return select(User).where(User.id == user_id)
 
 
+def locked_user(user_id: int) -> Select[User]:
+    """The user with this id, whom nobody else changes meanwhile; what only refers to the account does not wait."""
+    return user(user_id).with_for_update(key_share=True)
+
+
 def password_hash(user_id: int) -> Select[str | None]:
     """The hash of a user's password; None for one who signs in through OpenID Connect only."""
     return select(User.password_hash).where(User.id == user_id)
@@ -182,7 +187,7 @@ def revoke_family(user_id: int, family: UUID, now: datetime) -> ReturningUpdate[
     )
 
 
-def revoke_other_families(user_id: int, kept: UUID | None, now: datetime) -> Update:
+def revoke_other_families(user_id: int, kept: UUID | None, now: datetime) -> ReturningUpdate[int]:
     """Revoke every session of a user except one."""
     return (
         update(RefreshToken)
@@ -192,6 +197,7 @@ def revoke_other_families(user_id: int, kept: UUID | None, now: datetime) -> Upd
             RefreshToken.family.is_distinct_from(kept),
         )
         .values(revoked_at=now)
+        .returning(RefreshToken.id)
     )
 
 

@@ -37,7 +37,7 @@ from daybook.accounts.schemas import (
     UserRead,
     UserUpdate,
 )
-from daybook.accounts.service import api_tokens, sign_in, users
+from daybook.accounts.service import api_tokens, sessions, sign_in, users
 from daybook.errors import AccountDeleted
 from daybook.web.hot import hot
 from daybook.web.page import json_response
@@ -49,15 +49,18 @@ public = APIRouter(prefix="/api/users", tags=["accounts"])
 router = APIRouter(prefix="/api/users", tags=["accounts"])
 
 
-async def _device(request: Request) -> sign_in.Device:
+async def _device(request: Request) -> sessions.Device:
     address = request.client.host if request.client else ""
-    return sign_in.Device(address, request.headers.get("user-agent"))
+    return sessions.Device(address, request.headers.get("user-agent"))
 
+
+RACES = 4
+"""Statements more that ending a session may take, one for each refresh that is under way at the same moment."""
 
 NO_SESSION = UUID(int=0)
 """Stands for the session of an API token, which has none."""
 
-Device = Annotated[sign_in.Device, Depends(_device)]
+Device = Annotated[sessions.Device, Depends(_device)]
 
 
 @public.post(
@@ -89,7 +92,7 @@ async def log_in(
     )
 
 
-@public.post("/token", responses=problems(WrongCredentials, TooManyAttempts), openapi_extra=statement_budget(7))
+@public.post("/token", responses=problems(WrongCredentials, TooManyAttempts), openapi_extra=statement_budget(8))
 async def get_oauth2_token(
     form: Annotated[OAuth2PasswordRequestForm, Depends()],
     database: TheDatabase,
@@ -110,22 +113,22 @@ async def get_oauth2_token(
     )
 
 
-@public.post("/token/refresh", responses=problems(InvalidRefreshToken), openapi_extra=statement_budget(3))
+@public.post("/token/refresh", responses=problems(InvalidRefreshToken), openapi_extra=statement_budget(4))
 async def refresh_token(refresh: RefreshRequest, database: TheDatabase, auth: Authentication, now: Now) -> Refreshed:
     """Refresh the tokens of a session.
 
     The refresh token is exchanged for a new access token and a new refresh token.
     """
-    tokens = await sign_in.refresh(database, auth, refresh.refresh_token, now)
+    tokens = await sessions.refresh(database, auth, refresh.refresh_token, now)
     return Refreshed(tokens=TokenPair(access_token=tokens.access_token, refresh_token=tokens.refresh_token))
 
 
-@router.post("/logout", status_code=204, responses=problems(), openapi_extra=statement_budget(3))
+@router.post("/logout", status_code=204, responses=problems(), openapi_extra=statement_budget(5 + RACES))
 async def log_out(
     caller: AccountWriter, session: WriteSession, now: Now, refresh: RefreshRequest | None = None
 ) -> None:
     """Sign out. Ends the session of the access token, and that of the refresh token if you send one."""
-    await sign_in.sign_out(session, caller, refresh.refresh_token if refresh else None, now)
+    await sessions.sign_out(session, caller, refresh.refresh_token if refresh else None, now)
 
 
 @router.get("/me", response_model=UserRead, responses=problems(), openapi_extra=statement_budget(1))
@@ -140,7 +143,7 @@ async def get_me(access: AccountAccess) -> Response:
     "/me",
     response_model=UserRead,
     responses=problems(AccountExists, WrongCredentials),
-    openapi_extra=statement_budget(5),
+    openapi_extra=statement_budget(6 + RACES),
 )
 async def update_me(
     changes: UserUpdate, caller: AccountWriter, database: TheDatabase, auth: Authentication, now: Now
@@ -159,21 +162,24 @@ async def delete_me(caller: AccountWriter, session: WriteSession) -> None:
 @hot
 async def list_sessions(access: AccountAccess) -> Response:
     """List the devices and browsers that are signed in, the latest used first."""
-    sessions = await SESSIONS.json(
+    listed = await SESSIONS.json(
         access.reader,
         user_id=access.caller.user_id,
         current_session=access.caller.session or NO_SESSION,
         now=access.now,
     )
-    return json_response(sessions)
+    return json_response(listed)
 
 
 @router.delete(
-    "/me/sessions/{session_id}", status_code=204, responses=problems(SessionNotFound), openapi_extra=statement_budget(1)
+    "/me/sessions/{session_id}",
+    status_code=204,
+    responses=problems(SessionNotFound),
+    openapi_extra=statement_budget(2 + RACES),
 )
 async def end_session(session_id: UUID, caller: AccountWriter, session: WriteSession, now: Now) -> None:
     """End a session. Its refresh token is revoked at once; its access token expires within minutes."""
-    await sign_in.end_session(session, caller, session_id, now)
+    await sessions.end(session, caller, session_id, now)
 
 
 @router.get("/me/tokens", response_model=list[APITokenRead], responses=problems(), openapi_extra=statement_budget(1))

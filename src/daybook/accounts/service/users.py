@@ -4,9 +4,9 @@ from datetime import datetime
 from uuid import uuid4
 
 from pydantic import MISSING
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import undefer
 
 from daybook.accounts import queries
 from daybook.accounts.caller import Caller
@@ -15,6 +15,7 @@ from daybook.accounts.models import User
 from daybook.accounts.passwords import Passwords
 from daybook.accounts.projections import ACCOUNT
 from daybook.accounts.schemas import UserCreate, UserUpdate
+from daybook.accounts.service import sessions
 from daybook.database.engine import Database
 from daybook.errors import AccountDeleted
 
@@ -47,26 +48,24 @@ async def update(database: Database, passwords: Passwords, caller: Caller, chang
     Raises WrongCredentials when the current password is wrong, AccountExists when the new email is taken.
     """
     # Both take a while, and need no connection meanwhile.
+    checked = None
     if changes.current_password is not None:
-        await _check_password(database, passwords, caller, changes.current_password)
+        checked = await _check_password(database, passwords, caller, changes.current_password)
     password_hash = None if changes.password is MISSING else await passwords.hash(changes.password)
     async with database.write.begin() as session:
-        statement = (
-            select(User)
-            .where(User.id == caller.user_id)
-            .options(*ACCOUNT.options())
-            .with_for_update(key_share=True)  # so that whatever refers to the account does not wait
-        )
+        statement = queries.locked_user(caller.user_id).options(*ACCOUNT.options(), undefer(User.password_hash))
         user = await session.scalar(statement)
         if user is None:
             raise AccountDeleted
+        if checked is not None and user.password_hash != checked:
+            raise WrongCredentials("The password has just been changed.")
         if changes.timezone is not MISSING:
             await session.execute(queries.known_timezone(changes.timezone, now))
         for column, value in changes.columns().items():
             setattr(user, column, value)
         if password_hash is not None:
             user.password_hash = password_hash
-            await session.execute(queries.revoke_other_families(caller.user_id, caller.session, now))
+            await sessions.end_others(session, caller, now)
         try:
             await session.flush()
         except IntegrityError as error:  # the email is the only unique column that can be changed
@@ -74,13 +73,15 @@ async def update(database: Database, passwords: Passwords, caller: Caller, chang
         return user
 
 
-async def _check_password(database: Database, passwords: Passwords, caller: Caller, password: str) -> None:
+async def _check_password(database: Database, passwords: Passwords, caller: Caller, password: str) -> str | None:
     row = await database.run(queries.password_hash(caller.user_id))
     if row is None:
         raise AccountDeleted
     correct, _ = await passwords.verify(password, row.password_hash)
     if not correct:
         raise WrongCredentials("The current password is wrong.")
+    hashed: str | None = row.password_hash
+    return hashed
 
 
 async def delete(session: AsyncSession, caller: Caller) -> None:
