@@ -1,17 +1,24 @@
 """Who may call what: every route of the application, against everybody who may not.
 
-A new route fails `test_every_route_is_in_the_table` until it has its line here.
+A new route fails `test_every_route_is_in_the_table` until it has its line here. A refused request is one that has
+changed nothing, whatever it answers: every table is compared before and after.
 """
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from daybook.accounts.caller import GRANTABLE_SCOPES, Scope
 from daybook.app import create_app
 from daybook.settings import Settings
+from daybook.tables import metadata
 from tests.fixtures.pictures import jpeg
 from tests.fixtures.server import Person, Server
 
@@ -162,47 +169,113 @@ def test_every_route_is_in_the_table() -> None:
     assert routes_of(create_app(Settings(_env_file=None))) == PUBLIC | set(ROUTES)
 
 
+@asynccontextmanager
+async def nothing_changes(engine: AsyncEngine) -> AsyncIterator[None]:
+    """Fail when a row of any table is not as it was, once the block is done."""
+    async with engine.connect() as connection:
+        # The imports of `belongings` are read in the background.
+        while await connection.scalar(text("SELECT count(*) FROM imports WHERE finished_at IS NULL")):  # noqa: ASYNC110 - it is a row
+            await asyncio.sleep(0.02)
+    before = await all_rows(engine)
+    yield
+    assert await all_rows(engine) == before
+
+
+async def all_rows(engine: AsyncEngine) -> dict[str, Any]:
+    """Return every row of every table, but for when an API token was last used."""
+    each = " UNION ALL ".join(
+        f"SELECT '{name}', (SELECT jsonb_agg(to_jsonb(t) - 'last_used_at' ORDER BY t::text) FROM {name} t)"
+        for name in metadata.tables
+    )
+    async with engine.connect() as connection:
+        return {row[0]: row[1] for row in await connection.execute(text(each))}
+
+
+async def own_request(person: Person, route: str) -> dict[str, Any]:
+    """Return a request of this route that its owner could send: the id in the path is of something of theirs."""
+    owned = ROUTES[route].another_owns
+    return request_of(route, (await belongings(person))[owned]) if owned else request_of(route)
+
+
 @pytest.mark.parametrize("route", ROUTES)
-async def test_no_token_is_401(server: Server, route: str) -> None:
-    async with server.client() as nobody:
+async def test_no_token_is_401(server: Server, mina: Person, engine: AsyncEngine, route: str) -> None:
+    async with server.client() as nobody, nothing_changes(engine):
         refused = await nobody.request(**request_of(route))
     assert refused.status_code == 401
     assert refused.headers["content-type"] == "application/problem+json"
 
 
 @pytest.mark.parametrize("route", ROUTES)
-async def test_a_token_without_the_scope_is_403(server: Server, mina: Person, route: str) -> None:
+async def test_a_token_without_the_scope_is_403(server: Server, mina: Person, engine: AsyncEngine, route: str) -> None:
+    request = await own_request(mina, route)
     scopes = sorted(GRANTABLE_SCOPES - {ROUTES[route].scope})
     made = await mina.client.post("/api/users/me/tokens", json={"name": "x", "scopes": scopes})
-    async with server.client(made.json()["token"]) as script:
-        refused = await script.request(**request_of(route))
+    async with server.client(made.json()["token"]) as script, nothing_changes(engine):
+        refused = await script.request(**request)
     assert refused.status_code == 403, refused.text
     assert refused.json()["type"] == "/problems/forbidden"
 
 
 @pytest.mark.parametrize("route", OWNED)
-async def test_another_persons_row_is_404(mina: Person, juno: Person, route: str) -> None:
-    owned = await belongings(juno)
-    request = request_of(route, owned[str(ROUTES[route].another_owns)])
-    refused = await mina.client.request(**request)
+async def test_another_persons_row_is_404(mina: Person, juno: Person, engine: AsyncEngine, route: str) -> None:
+    request = await own_request(juno, route)
+    async with nothing_changes(engine):
+        refused = await mina.client.request(**request)
     assert refused.status_code == 404, refused.text
     allowed = await juno.client.request(**request)
     assert allowed.status_code in {200, 204}, allowed.text
+
+
+IN_BODY = {
+    "POST /api/tags/{tag_id}/merge": ("tag", lambda owned: {"into": owned["tag"]}),
+    "POST /api/articles": ("", lambda owned: {"title": "x", "body": "", "contentIds": [owned["content"]]}),
+    "POST /api/articles of a tag": ("", lambda owned: {"title": "x", "body": "", "tagId": owned["tag"]}),
+    "POST /api/log/food": ("", lambda owned: {"photoId": owned["photo"]}),
+}
+"""Requests that name something in their body: what the id in the path is of, and the body."""
+
+
+@pytest.mark.parametrize("name", IN_BODY)
+async def test_another_persons_row_in_a_body_is_404(mina: Person, juno: Person, engine: AsyncEngine, name: str) -> None:
+    in_path, body = IN_BODY[name]
+    own, another = await belongings(mina), await belongings(juno)
+    request = request_of(name.partition(" of ")[0], own.get(in_path, 0)) | {"json": body(another)}
+    async with nothing_changes(engine):
+        refused = await mina.client.request(**request)
+    assert refused.status_code == 404, refused.text
 
 
 @pytest.mark.parametrize(
     "path",
     [
         "/api/log/food",
+        "/api/log/food?tag=x",
         "/api/log/food/today",
         "/api/log/exercise",
+        "/api/log/exercise/today",
         "/api/analyses",
         "/api/tags",
         "/api/contents",
+        "/api/contents?q=x",
+        "/api/contents?tag=x",
+        "/api/contents/lookup?url=https://example.com/",
+        "/api/contents/export",
         "/api/imports",
+        "/api/users/me/sessions",
+        "/api/users/me/tokens",
     ],
 )
 async def test_lists_hold_nothing_of_another(mina: Person, juno: Person, path: str) -> None:
+    without = (await mina.client.get(path)).text
     await belongings(juno)
-    shown = (await mina.client.get(path)).json()
-    assert shown in ([], {"items": [], "nextCursor": None})
+    assert (await mina.client.get(path)).text == without
+
+
+async def test_an_article_shows_the_votes_and_downloads_of_its_reader(mina: Person, juno: Person) -> None:
+    article = f"/api/articles/{(await belongings(juno))['article']}"
+    assert (await juno.client.put(f"{article}/vote")).status_code == 200
+    assert (await juno.client.post(f"{article}/download", json={})).status_code == 200
+    shown = (await mina.client.get(article)).json()
+    assert (shown["voted"], shown["downloaded"]) == (False, False)
+    shown = (await juno.client.get(article)).json()
+    assert (shown["voted"], shown["downloaded"]) == (True, True)
