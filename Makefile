@@ -10,7 +10,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 
 # Every command is a name, not a file.
 .PHONY: bench bench-analyses bench-imports bench-search bench-tracing browser check clean coverage dist floors format help \
-    hooks image-check lock migrate revision run screenshot test
+    hooks image-check lock migrate mutants revision run screenshot test
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ migrate: $(VENV)/runtime  ## Bring the database (DATABASE_URL, or the embedded o
 
 revision: $(VENV)/runtime  ## Write a migration from the models: make revision MESSAGE="add weights"
 	@$(BIN)/alembic revision --autogenerate -m "$(MESSAGE)"
+
+mutants: $(VENV)/development  ## Remove each owner filter and guard in turn, and run the tests that should notice (ONLY=library)
+	@$(BIN)/python -m scripts.mutants --only "$(ONLY)" $(if $(LISTED),--listed)
 
 # Versions that are in the lock files stay, until they are to be the newest: make lock UPGRADE=--upgrade
 lock: $(VENV)/development  ## Resolve what pyproject.toml asks for into the lock files (UPGRADE=--upgrade for the newest)

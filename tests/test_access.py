@@ -5,7 +5,7 @@ changed nothing, whatever it answers: every table is compared before and after.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -226,7 +226,7 @@ async def test_another_persons_row_is_404(mina: Person, juno: Person, engine: As
     assert allowed.status_code in {200, 204}, allowed.text
 
 
-IN_BODY = {
+IN_BODY: dict[str, tuple[str, Callable[[dict[str, Any]], dict[str, Any]]]] = {
     "POST /api/tags/{tag_id}/merge": ("tag", lambda owned: {"into": owned["tag"]}),
     "POST /api/articles": ("", lambda owned: {"title": "x", "body": "", "contentIds": [owned["content"]]}),
     "POST /api/articles of a tag": ("", lambda owned: {"title": "x", "body": "", "tagId": owned["tag"]}),
