@@ -57,8 +57,8 @@ def publish_document(app: FastAPI) -> None:
 def complete(document: dict[str, Any]) -> dict[str, Any]:
     """Complete a document of FastAPI's in place, and return it."""
     components = document["components"]
-    bodies = [operation["requestBody"] for operation in operations_of(document) if "requestBody" in operation]
-    require_answered_fields(components["schemas"], sent=bodies)
+    requests = [operation["requestBody"] for operation in operations_of(document) if "requestBody" in operation]
+    require_answered_fields(components["schemas"], requests=requests)
     for kind, definitions in problem_components().items():
         components.setdefault(kind, {}).update(definitions)
     for unused in ("HTTPValidationError", "ValidationError"):  # FastAPI's own form of a problem

@@ -7,13 +7,14 @@ from typing import Any
 INT32, INT64 = 2**31, 2**63
 DATA = frozenset({"const", "default", "enum", "example", "examples"})
 """Keys that hold values and not schemas."""
-SAID_OF_FIELDS = frozenset({"description", "examples"})
+FIELD_KEYS = frozenset({"description", "examples"})
 """Keys that programs look for beside a field's alternatives, not inside the one that is not null."""
 
 
-def require_answered_fields(schemas: dict[str, Any], *, sent: list[Any]) -> None:
+def require_answered_fields(schemas: dict[str, Any], *, requests: list[Any]) -> None:
     """Require every field of the schemas that only answers are made of: what has a default is written, too."""
-    received = set(_references(sent, schemas))
+    received: set[str] = set()
+    _add_references(requests, schemas, received)
     for name, schema in schemas.items():
         if name not in received and "properties" in schema:
             schema["required"] = list(schema["properties"])
@@ -21,17 +22,16 @@ def require_answered_fields(schemas: dict[str, Any], *, sent: list[Any]) -> None
                 field.pop("default", None)
 
 
-def _references(node: Any, schemas: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the name of every schema that is referred to within, directly or not."""
+def _add_references(node: Any, schemas: Mapping[str, Any], names: set[str]) -> None:
+    """Add to `names` every schema that is referred to within, directly or not."""
     if isinstance(node, dict):
-        if isinstance(reference := node.get("$ref"), str):
-            name = reference.rpartition("/")[2]
-            yield name
-            yield from _references(schemas[name], schemas)
+        if isinstance(reference := node.get("$ref"), str) and (name := reference.rpartition("/")[2]) not in names:
+            names.add(name)
+            _add_references(schemas[name], schemas, names)
         node = list(node.values())
     if isinstance(node, list):
         for item in node:
-            yield from _references(item, schemas)
+            _add_references(item, schemas, names)
 
 
 def complete_schemas(node: Any) -> None:
@@ -54,7 +54,7 @@ def _complete(schema: dict[str, Any]) -> None:
     if schema.get("contentMediaType") == "application/octet-stream":
         schema["format"] = "binary"  # as OpenAPI 3.0 has it, which generators know
     if len(alternatives := schema.get("anyOf", ())) == 2 and alternatives[1] == {"type": "null"}:
-        for key in SAID_OF_FIELDS & alternatives[0].keys():
+        for key in FIELD_KEYS & alternatives[0].keys():
             schema.setdefault(key, alternatives[0].pop(key))
     properties = schema.get("properties")
     fields = list(properties.values()) if isinstance(properties, dict) else []
@@ -92,8 +92,7 @@ def example_of(schema: Mapping[str, Any], components: Mapping[str, Any]) -> Iter
     elif "const" in schema:
         yield schema["const"]
     elif "anyOf" in schema or "oneOf" in schema:
-        alternatives = schema.get("anyOf") or schema["oneOf"]
-        yield from (example for one in alternatives[:1] for example in example_of(one, components))
+        yield from example_of((schema.get("anyOf") or schema["oneOf"])[0], components)
     elif schema.get("type") == "array":
         yield from ([example] for example in example_of(schema["items"], components))
     elif schema.get("type") == "object":
