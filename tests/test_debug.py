@@ -60,7 +60,7 @@ async def test_on_a_request_shows_its_statements(database_url: str, tmp_path: Pa
         assert shown["route"] == "/api/log/food/today"
         (statement,) = shown["statements"]
         assert "food_ingredients" in statement["sql"]
-        assert "diary/service/logs.py" in str(statement)
+        assert "diary/router/food.py" in statement["site"]
 
 
 async def test_the_page_answers_this_machine_only(database_url: str, tmp_path: Path) -> None:
