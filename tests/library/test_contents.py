@@ -195,6 +195,23 @@ async def test_saving_500_takes_as_many_statements_as_saving_one(mina: Person) -
     assert len(statements) == 2, statements
 
 
+async def test_texts_that_grow_when_folded_are_saved_whole_in_several_statements(mina: Person) -> None:
+    syllables = "".join(map(chr, range(ord("가"), ord("가") + 9_900)))
+    notes = ["ﷺ" * 10_000, *(f"{number:05}{syllables}" for number in range(30))]
+    tags = ["ﷺ" * 50, "요리"]
+    links = [STEW | {"url": f"https://example.com/{n}", "note": note, "tags": tags} for n, note in enumerate(notes)]
+    with watch_statements() as statements:
+        answer = (await mina.client.post("/api/contents/bulk", json={"contents": links})).json()
+    assert (answer["created"], len(statements)) == (31, 2)
+    for result, note in list(zip(answer["results"], notes, strict=True))[:2]:
+        assert (await mina.client.get(f"/api/contents/{result['id']}")).json()["note"] == note
+    for q in ("가각", "00029"):
+        found = (await mina.client.get("/api/contents", params={"q": q, "limit": 1})).json()
+        assert len(found["items"]) == 1
+    changed = await mina.client.patch(f"/api/contents/{answer['results'][0]['id']}", json={"note": "ﷺ" * 9_999})
+    assert changed.status_code == 200
+
+
 async def test_the_database_itself_refuses_the_tag_of_another(mina: Person, juno: Person, engine: AsyncEngine) -> None:
     content, tag = await save(mina), (await juno.client.post("/api/tags", json={"tagname": "hers"})).json()
     insert = text("INSERT INTO content_tag (content_id, tag_id, user_id) VALUES (:content_id, :tag_id, :user_id)")

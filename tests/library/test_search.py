@@ -21,6 +21,8 @@ from daybook.library.projections import CONTENTS, FOUND
 from daybook.library.schemas import ContentRead
 from daybook.library.search import (
     MAX_WORDS,
+    MOST_TERMS,
+    SEARCHED,
     by_index,
     index_terms,
     parse,
@@ -92,6 +94,23 @@ def test_terms_are_of_their_owner_and_each_there_once() -> None:
         "7:kimc",
         "7:io",
     ]
+
+
+def test_a_text_is_searched_as_far_as_its_folded_length_and_its_terms() -> None:
+    ligatures = search_text("제목", None, "ﷺ" * 10_000)
+    assert (len(ligatures), ligatures[:6]) == (SEARCHED, "제목\nصلى")
+    syllables = "".join(map(chr, range(ord("가"), ord("가") + 10_000)))
+    for note in (syllables, " ".join(syllables[at : at + 3] for at in range(0, 7_500, 3))):
+        stored = search_text("제목", None, note)
+        assert len(index_terms(7, stored)) == MOST_TERMS
+        assert f"제목\n{note}".startswith(stored)
+    words = search_text("제목", None, " ".join(f"{number:x}" for number in range(0xFFFFF, 0xFFFFF - 1_400, -1)))
+    assert words.endswith(f"{0xFFFFF - 1_399:x}")
+
+
+def test_folding_piece_by_piece_is_folding() -> None:
+    note = "Straße ＡＩ 한글과 글자ㅏ e\u0301 각 " * 200
+    assert search_text("x", None, note) == " x\n" + re.sub(" ?([0-9a-z]+)", r" \1", " ".join(tag_key(note).split()))
 
 
 TEXTS = st.text(st.one_of(st.sampled_from("가김치찌개를 aZ9é'-_%ｱＡß\n"), st.characters(codec="utf-8")), max_size=30)

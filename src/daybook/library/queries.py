@@ -12,6 +12,7 @@ from sqlalchemy import (
     Select,
     Text,
     bindparam,
+    collate,
     column,
     delete,
     func,
@@ -83,7 +84,7 @@ def _insert_contents() -> Select[int, str]:
         "saved_on": func.coalesce(given.c.saved_on, local_day(func.coalesce(given.c.created_at, now))),
         "created_at": func.coalesce(given.c.created_at, func.now()),
     }
-    rows = select(*values.values()).join_from(User, given, User.id == OWNER).order_by(given.c.url_key)
+    rows = select(*values.values()).join_from(User, given, User.id == OWNER).order_by(collate(given.c.url_key, "C"))
     inserted = (
         pg_insert(Content)
         .from_select(list(values), rows)

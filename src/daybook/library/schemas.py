@@ -42,7 +42,14 @@ Title = Annotated[
 Description = Annotated[
     str, StringConstraints(max_length=2000), STORABLE, Field(examples=["묵은지로 끓이는 돼지고기 김치찌개"])
 ]
-OwnNote = Annotated[Note, Field(description="The owner's own words; never published.", examples=["고기는 두 배로"])]
+OwnNote = Annotated[
+    Note,
+    Field(
+        description="The owner's own words; never published. A text of more than 5,000 different pairs of letters is "
+        "kept whole, and searched as far as those.",
+        examples=["고기는 두 배로"],
+    ),
+]
 Body = Annotated[
     str,
     StringConstraints(max_length=100_000),

@@ -35,9 +35,15 @@ from sqlalchemy.types import TypeEngine
 from daybook.database.compiled import CompiledStatement
 from daybook.database.executor import Executor
 from daybook.library.models import Content
+from daybook.library.pieces import pieces
 from daybook.tags.models import ContentTag, Tag
-from daybook.tags.names import tag_key
+from daybook.tags.names import folded, tag_key
 
+SEARCHED = 20_000
+"""Characters of a link's folded title, description and note that are searched. A folded text is longer than the text
+only by spaces, unless it has ligatures and the like: one character can be folded to 18."""
+MOST_TERMS = 5_000
+"""Distinct index terms of a link, whose text is not searched beyond. 10,000 characters of Korean have some 4,000."""
 MAX_LENGTH = 200
 """Characters of a search."""
 MAX_WORDS = 10
@@ -53,8 +59,9 @@ _AROUND_WORDS = "\"'`“”‘’«»()[]{}<>「」『』《》〈〉【】,.;:!
 
 
 def search_text(title: str, description: str | None, note: str | None) -> str:
-    """Return the text that is searched: the fields, folded, one per line."""
-    return "\n".join(_split_words(" ".join(tag_key(field).split())) for field in (title, description, note) if field)
+    """Return the text that is searched: the fields, folded, one per line, as far as SEARCHED and MOST_TERMS."""
+    text = "\n".join(_searched(field) for field in (title, description, note) if field)[:SEARCHED]
+    return text if len(text) <= MOST_TERMS else text[: _end(text)]
 
 
 def index_terms(user_id: int, text: str) -> list[str]:
@@ -65,9 +72,32 @@ def index_terms(user_id: int, text: str) -> list[str]:
     return [f"{user_id}:{term}" for term in dict.fromkeys(_terms(text))]
 
 
-def _split_words(folded: str) -> str:
+def _searched(field: str) -> str:
+    """Fold a field as far as it can be within SEARCHED."""
+    texts: list[str] = []
+    length = 0
+    for piece in pieces(field):
+        texts.append(folded(piece))
+        length += len(texts[-1])
+        if length > SEARCHED:
+            break
+    return _split_words(" ".join("".join(texts).split()))
+
+
+def _end(text: str) -> int:
+    """Return how far a text goes until it has more than MOST_TERMS distinct terms."""
+    seen: set[str] = set()
+    for run in _RUN.finditer(text):
+        room = MOST_TERMS - len(seen)
+        seen.update(_terms(run[0]))
+        if len(seen) > MOST_TERMS:
+            return run.start() + room + 1  # a run has fewer terms than characters
+    return len(text)
+
+
+def _split_words(text: str) -> str:
     """Put a space before each a-z word, also after punctuation or Hangul: LIKE finds beginnings of words by it."""
-    return _ASCII_WORD.sub(r" \1", folded)
+    return _ASCII_WORD.sub(r" \1", text)
 
 
 def _terms(text: str) -> Iterator[str]:

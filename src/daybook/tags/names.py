@@ -10,12 +10,18 @@ PALETTE = (
 """The default colors (0xAARRGGBB) of tags."""
 
 
-def tag_key(tagname: str) -> str:
-    """Return the name as it is compared, whatever its width, composition and letter case.
+def folded(text: str) -> str:
+    """Return the text as it is compared, whatever its width, composition and letter case.
 
-    NFKC and case folding, and once more, since folding can undo the form (Unicode's toNFKC_Casefold, roughly).
+    NFKC and case folding, and once more, since folding can undo the form (Unicode's toNFKC_Casefold, roughly). A
+    character becomes 18 at most.
     """
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", tagname).casefold()).strip()
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+def tag_key(tagname: str) -> str:
+    """Return the name as it is compared: `folded`, without white space around it."""
+    return folded(tagname).strip()
 
 
 def default_color(key: str) -> int:

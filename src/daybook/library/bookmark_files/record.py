@@ -18,6 +18,7 @@ from pydantic.alias_generators import to_camel
 from daybook.errors import InvalidInput
 from daybook.library.enums import ContentType
 from daybook.library.new_content import NewContent
+from daybook.library.pieces import PIECE, pieces
 from daybook.library.urls import LONGEST_URL, normalized, parse_url
 
 TITLE_LIMIT = 500
@@ -36,9 +37,6 @@ _VIDEO_LIMIT = 31_536_000
 _CONTENT_TYPES = {kind.value: kind for kind in ContentType}
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_PIECE_LIMIT = 1_000
-# Including what belongs to the last letter: accents, or the rest of a syllable.
-_PIECE = re.compile(f"[\x00-\x7f]*+[^\x00-\x7f]{{0,{_PIECE_LIMIT}}}+[\u0300-\u036f\u1160-\u11ff\u3099\u309a]{{0,30}}+")
 _LINE_BREAKS = re.compile(r"[\t\n\r]")
 _CONTROLS_AND_SPACE = "".join(map(chr, range(0x21)))
 _WHOLE_NUMBER = re.compile(r"\s*+(\d{1,17})(?:\.\d*+)?\s*+", re.ASCII)
@@ -117,11 +115,9 @@ def clean(text: str, limit: int) -> str:
     if text.isascii():
         return text.replace("\x00", "")[:limit]
     text = _UNSTORABLE.sub("", text)[: limit * 4]  # decomposed, a character is four at most
-    if len(text) <= _PIECE_LIMIT or unicodedata.is_normalized("NFC", text):
+    if len(text) <= PIECE or unicodedata.is_normalized("NFC", text):
         return unicodedata.normalize("NFC", text)[:limit]
-    # Piece by piece, because CPython sorts a run of combining marks in quadratic time and lets no other thread run:
-    # 100,000 of them take 20 seconds.
-    return _PIECE.sub(lambda piece: unicodedata.normalize("NFC", piece[0]), text)[:limit]
+    return "".join(unicodedata.normalize("NFC", piece) for piece in pieces(text))[:limit]
 
 
 def _parsed(rest: str) -> dict[str, object]:

@@ -19,6 +19,7 @@ from daybook.library.pages.fetcher import PageFetcher
 from daybook.library.pages.preview import preview
 from daybook.library.projections import CONTENT, CONTENT_AT
 from daybook.library.schemas import (
+    MAX_BULK,
     URL,
     BulkCreate,
     BulkResults,
@@ -28,7 +29,9 @@ from daybook.library.schemas import (
     ContentUpdate,
     PreviewRequest,
 )
+from daybook.library.search import MOST_TERMS
 from daybook.library.service import contents
+from daybook.library.service.save_links import TERMS
 from daybook.library.urls import normalized
 from daybook.web.hot import hot
 from daybook.web.page import json_response
@@ -67,7 +70,12 @@ async def save_content(new: ContentCreate, caller: LibraryWriter, database: TheD
     return json_response(body, 201 if saved.created else 200)
 
 
-@router.post("/bulk", response_model=BulkResults, responses=problems(), openapi_extra=statement_budget(2))
+@router.post(
+    "/bulk",
+    response_model=BulkResults,
+    responses=problems(),
+    openapi_extra=statement_budget(MAX_BULK * MOST_TERMS // TERMS + 1),
+)
 async def save_contents(batch: BulkCreate, caller: LibraryWriter, database: TheDatabase, now: Now) -> BulkResults:
     """Save up to 500 links in one transaction. Invalid links are reported and do not keep the others out."""
     return await contents.save_bulk(database, caller, batch, now)

@@ -30,7 +30,8 @@ class ContentQuery(PageQuery):
         Text | None,
         Field(
             max_length=MAX_LENGTH,
-            description="Words to find in the title, the description, the note or the tags: all of them.",
+            description="Words to find in the title, the description, the note or the tags: all of them. Of a "
+            "very long text, the first 20,000 characters (as compared: without ligatures, say) are searched.",
             examples=["김치찌개"],
         ),
     ] = None

@@ -1,7 +1,8 @@
 """Saving links: one, many or a whole file of them, with the same few statements."""
 
+import asyncio
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -18,6 +19,12 @@ from daybook.tags import service as tags
 from daybook.tags.models import ContentTag
 from daybook.tags.names import tag_key
 from daybook.tags.queries import add_tags
+
+TERMS = 100_000
+"""Index terms (and those of one more link) that one statement saves."""
+INSERT_CONTENTS = queries.INSERT_CONTENTS.execution_options(
+    sql_expected="a statement has a few seconds, and many long texts take longer: few statements, each of many links"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,33 +47,69 @@ async def save_all(
     """Save links, and return the outcome for each, in their order.
 
     A page that is in the library already is not changed, except that it gets the tags it lacks if `tag_existing`. Two
-    links to one page are saved as the first, with the tags of both. It takes one statement for any number of links, one
-    more if some pages are in the library already, and another if those get tags. Raises InvalidInput for an invalid
-    address, Unauthenticated when the account no longer exists, and Unavailable when such a page is being deleted.
+    links to one page are saved as the first, with the tags of both. It takes one statement for each TERMS index terms
+    of the links, one more if some pages are in the library already, and another if those get tags. Raises InvalidInput
+    for an invalid address, Unauthenticated when the account no longer exists, and Unavailable when such a page is being
+    deleted.
     """
-    by_key: dict[str, NewContent] = {}
-    keys = [normalized(content.url) for content in contents]
-    for key, content in zip(keys, contents, strict=True):
-        first = by_key.get(key)
-        by_key[key] = replace(first, tags=first.tags + content.tags) if first else content
-    rows = [_row(caller, key, content) for key, content in by_key.items()]
-    names = [name for content in by_key.values() for name in content.tags]
-    created = await session.execute(
-        queries.INSERT_CONTENTS, {"user_id": caller.user_id, "now": now, "contents": rows, **tags.tag_parameters(names)}
-    )
-    ids = {key: Saved(content_id, created=True) for content_id, key in created}
-    missing = sorted(by_key.keys() - ids.keys())
+    batch = await asyncio.to_thread(_prepared, caller, contents)
+    ids: dict[str, Saved] = {}
+    for rows in batch.rows:
+        parameters = {"user_id": caller.user_id, "now": now, "contents": rows, **batch.tags}
+        created = await session.execute(INSERT_CONTENTS, parameters)
+        ids |= {key: Saved(content_id, created=True) for content_id, key in created}
+    missing = sorted(batch.contents.keys() - ids.keys())
     if missing:
         ids |= await _existing(session, caller, missing)
         if tag_existing:
-            await _link(session, caller, {ids[key].id: by_key[key].tags for key in missing})
+            await _link(session, caller, {ids[key].id: batch.contents[key].tags for key in missing})
     # Of two links to one page, only the first was created.
     seen: set[str] = set()
     results = []
-    for key in keys:
+    for key in batch.keys:
         results.append(ids[key] if key not in seen else Saved(ids[key].id, created=False))
         seen.add(key)
     return results
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Links as they are saved."""
+
+    keys: list[str]
+    """The normal form of each link's address."""
+    contents: dict[str, NewContent]
+    """By that."""
+    rows: list[list[dict[str, Any]]]
+    """For each statement."""
+    tags: dict[str, Any]
+    """The parameters of each statement. The first creates all tags in order, so that two requests cannot deadlock."""
+
+
+def _prepared(caller: Caller, contents: Sequence[NewContent]) -> _Batch:
+    """Normalize addresses, fold texts and names, and spread the links over statements. It takes its time."""
+    keys = [normalized(content.url) for content in contents]
+    by_key: dict[str, NewContent] = {}
+    for key, content in zip(keys, contents, strict=True):
+        first = by_key.get(key)
+        by_key[key] = replace(first, tags=first.tags + content.tags) if first else content
+    names = [name for content in by_key.values() for name in content.tags]
+    rows = (_row(caller, key, by_key[key]) for key in sorted(by_key))
+    return _Batch(keys, by_key, list(_by_weight(rows)), tags.tag_parameters(names))
+
+
+def _by_weight(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Yield the rows in their order, as many together as have TERMS."""
+    together: list[dict[str, Any]] = []
+    weight = 0
+    for row in rows:
+        together.append(row)
+        weight += len(row["search_terms"])
+        if weight > TERMS:
+            yield together
+            together, weight = [], 0
+    if together:
+        yield together
 
 
 async def _existing(session: AsyncSession, caller: Caller, url_keys: Sequence[str]) -> dict[str, Saved]:
