@@ -22,7 +22,7 @@ from daybook.library.schemas import ContentRead
 from daybook.library.search import (
     MAX_WORDS,
     MOST_TERMS,
-    SEARCHED,
+    SEARCHED_LENGTH,
     by_index,
     index_terms,
     parse,
@@ -98,7 +98,7 @@ def test_terms_are_of_their_owner_and_each_there_once() -> None:
 
 def test_a_text_is_searched_as_far_as_its_folded_length_and_its_terms() -> None:
     ligatures = search_text("제목", None, "ﷺ" * 10_000)
-    assert (len(ligatures), ligatures[:6]) == (SEARCHED, "제목\nصلى")
+    assert (len(ligatures), ligatures[:6]) == (SEARCHED_LENGTH, "제목\nصلى")
     syllables = "".join(map(chr, range(ord("가"), ord("가") + 10_000)))
     for note in (syllables, " ".join(syllables[at : at + 3] for at in range(0, 7_500, 3))):
         stored = search_text("제목", None, note)

@@ -39,7 +39,7 @@ from daybook.library.pieces import pieces
 from daybook.tags.models import ContentTag, Tag
 from daybook.tags.names import folded, tag_key
 
-SEARCHED = 20_000
+SEARCHED_LENGTH = 20_000
 """Characters of a link's folded title, description and note that are searched. A folded text is longer than the text
 only by spaces, unless it has ligatures and the like: one character can be folded to 18."""
 MOST_TERMS = 5_000
@@ -59,8 +59,8 @@ _AROUND_WORDS = "\"'`“”‘’«»()[]{}<>「」『』《》〈〉【】,.;:!
 
 
 def search_text(title: str, description: str | None, note: str | None) -> str:
-    """Return the text that is searched: the fields, folded, one per line, as far as SEARCHED and MOST_TERMS."""
-    text = "\n".join(_searched(field) for field in (title, description, note) if field)[:SEARCHED]
+    """Return the text that is searched: the fields, folded, one per line, as far as SEARCHED_LENGTH and MOST_TERMS."""
+    text = "\n".join(_searched(field) for field in (title, description, note) if field)[:SEARCHED_LENGTH]
     return text if len(text) <= MOST_TERMS else text[: _end(text)]
 
 
@@ -73,13 +73,13 @@ def index_terms(user_id: int, text: str) -> list[str]:
 
 
 def _searched(field: str) -> str:
-    """Fold a field as far as it can be within SEARCHED."""
+    """Fold a field as far as it can be within SEARCHED_LENGTH."""
     texts: list[str] = []
     length = 0
     for piece in pieces(field):
         texts.append(folded(piece))
         length += len(texts[-1])
-        if length > SEARCHED:
+        if length > SEARCHED_LENGTH:
             break
     return _split_words(" ".join("".join(texts).split()))
 
