@@ -30,21 +30,20 @@ BINARY = {"type": "string", "format": "binary"}
 LINK = {"description": 'The address of the next page (`rel="next"`), if there is one.', "schema": {"type": "string"}}
 
 DESCRIPTION = """
-Bodies are JSON in camelCase. Times carry an offset (RFC 3339); days are the caller's own, where the caller lives.
+Bodies are JSON with names in camelCase. Times have an offset (RFC 3339); days are those of the caller's time zone.
 
-**Who is asking.** Sign in with `POST /api/users/login`, or make an API token for a script, and send either as
-`Authorization: Bearer ...`. Every row belongs to somebody: what is another person's is answered as if it did not exist.
+**Authentication.** Sign in with `POST /api/users/login`, or create an API token for a script, and send either token as
+`Authorization: Bearer ...`. The data of other people is answered with 404, as if it did not exist.
 
-**Problems.** Whatever goes wrong is answered as `application/problem+json` (RFC 9457). Programs tell problems apart by
-`type`, at whose address each is explained; `errors` names the fields of a request that cannot be used.
+**Errors** are `application/problem+json` (RFC 9457). Their `type` says what went wrong and is the address of an
+explanation; `errors` names the fields of the request that are not valid.
 
-**Lists.** A page holds `nextCursor`: pass it as `cursor` for the next page. Where a list is a bare array, its `Link`
-header (`rel="next"`) leads on.
+**Pagination.** A page has a `nextCursor`: pass it as `cursor` to get the next page. A list that is a bare array has the
+address of its next page in the `Link` header (`rel="next"`).
 
-**Trying again.** A `POST` that takes an `Idempotency-Key` does its work once, however often it is sent with this key.
-Every answer carries `X-Request-ID`, by which the server's log knows it.
+**Retries.** A `POST` that takes an `Idempotency-Key` does its work once, however often it is sent with the same key.
 
-`HEAD` answers as `GET` does, without the body.
+Every answer has an `X-Request-ID`, which is in the server's log as well. `HEAD` is answered wherever `GET` is.
 """
 
 
