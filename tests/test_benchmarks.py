@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Sequence
 
 import pytest
@@ -28,3 +29,8 @@ async def test_the_contenders_on_node_serve_equal_json(server_url: str, worker_i
     if not node.install():
         pytest.skip("Node is not installed")
     await check([*node.WAYS, "daybook"], server_url, f"bench_node_{worker_id}")
+
+
+def test_the_lock_file_of_node_names_no_registry() -> None:
+    lock = json.loads((node.FOLDER / "package-lock.json").read_text())
+    assert not [name for name, package in lock["packages"].items() if "resolved" in package]
