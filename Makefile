@@ -9,8 +9,8 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
     $(UPGRADE) pyproject.toml
 
 # Every command is a name, not a file.
-.PHONY: bench bench-analyses bench-imports bench-search bench-tracing browser check clean coverage dist floors format help \
-    hooks image-check lock migrate mutants revision run screenshot test
+.PHONY: bench bench-analyses bench-imports bench-search bench-tracing browser check clean coverage dist floors format \
+    help hooks image-check lock migrate mutants revision run screenshot test test-lowest
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,16 @@ run: $(VENV)/runtime  ## Serve on http://127.0.0.1:8000 with a database of its o
 
 test: $(VENV)/development  ## Run the tests on a real PostgreSQL (TESTS="tests/diary -x" for some)
 	@$(BIN)/python -m pytest -n auto $(TESTS)
+
+$(VENV)-lowest/development: requirements-lowest.lock pyproject.toml
+	@test -x $(VENV)-lowest/bin/python || $(PYTHON) -m venv $(VENV)-lowest
+	@echo "Installing the lowest versions that pyproject.toml allows into $(VENV)-lowest"
+	@$(PIP:$(BIN)/%=$(VENV)-lowest/bin/%) --require-hashes -r requirements-lowest.lock
+	@$(PIP:$(BIN)/%=$(VENV)-lowest/bin/%) --no-build-isolation --editable .
+	@touch $@
+
+test-lowest: $(VENV)-lowest/development  ## Run the tests of the web and the database on the lowest versions that pyproject.toml allows
+	@$(VENV)-lowest/bin/python -m pytest -n auto tests/web tests/database tests/diary tests/accounts
 
 coverage: $(VENV)/development  ## Run the tests with coverage of lines and branches, and fail below the share in pyproject.toml
 	@$(BIN)/coverage erase
@@ -90,6 +100,7 @@ mutants: $(VENV)/development  ## Remove each owner filter and guard in turn, and
 lock: $(VENV)/development  ## Resolve what pyproject.toml asks for into the lock files (UPGRADE=--upgrade for the newest)
 	@$(BIN)/$(COMPILE) --group build -o requirements.lock
 	@$(BIN)/$(COMPILE) --group build --group dev -c requirements.lock -o requirements-dev.lock
+	@$(BIN)/$(COMPILE) --group build --group test --resolution lowest-direct --upgrade -o requirements-lowest.lock
 
 dist: $(VENV)/runtime  ## Build the wheel and the source distribution into dist/
 	@$(BIN)/hatchling build
@@ -98,5 +109,5 @@ image-check: $(VENV)/runtime  ## Build the container image and run it in product
 	@scripts/image-check
 
 clean:  ## Remove the virtual environment and caches (never the data in .daybook)
-	@rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* benchmarks/contenders/node/node_modules
+	@rm -rf .venv* dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* benchmarks/contenders/node/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
