@@ -10,7 +10,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 
 # Every command is a name, not a file.
 .PHONY: bench bench-analyses bench-imports bench-search bench-tracing browser check clean coverage dist floors format \
-    help hooks image-check lock migrate mutants revision run screenshot test test-lowest
+    help hooks image-check licences lock migrate mutants revision run screenshot test test-lowest
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,6 +92,9 @@ migrate: $(VENV)/runtime  ## Bring the database (DATABASE_URL, or the embedded o
 
 revision: $(VENV)/runtime  ## Write a migration from the models: make revision MESSAGE="add weights"
 	@$(BIN)/alembic revision --autogenerate -m "$(MESSAGE)"
+
+licences: $(VENV)/runtime  ## List the licences of what Daybook runs with, and fail on the GPL and the AGPL
+	@$(BIN)/python -m scripts.licences
 
 mutants: $(VENV)/development  ## Remove each owner filter and guard in turn, and run the tests that should notice (ONLY=library)
 	@$(BIN)/python -m scripts.mutants --only "$(ONLY)" $(if $(LISTED),--listed)

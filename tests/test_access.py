@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -195,6 +196,12 @@ async def own_request(person: Person, route: str) -> dict[str, Any]:
     """Return a request of this route that its owner could send: the id in the path is of something of theirs."""
     owned = ROUTES[route].another_owns
     return request_of(route, (await belongings(person))[owned]) if owned else request_of(route)
+
+
+def test_the_page_on_security_counts_as_this_does() -> None:
+    page = (Path(__file__).parents[1] / "SECURITY.md").read_text()
+    assert f"each of the {len(ROUTES)} protected operations" in page
+    assert f"{len(OWNED)} operations and {len(IN_BODY)} bodies" in page
 
 
 @pytest.mark.parametrize("route", ROUTES)

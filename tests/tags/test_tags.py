@@ -149,3 +149,21 @@ async def test_merging_takes_as_many_statements_for_twice_the_links(mina: Person
         assert merged.json()["contentCount"] == links
         counts.append(len(statements))
     assert counts == [5, 5]
+
+
+async def test_people_may_name_their_tags_alike(mina: Person, juno: Person) -> None:
+    """Each has the tag x, and keeps their own by every way of tagging."""
+    theirs = await save(juno, url="https://example.com/juno", tags=["x", "y"])
+    own = await save(mina, url="https://example.com/mina", tags=["y"])
+    content = f"/api/contents/{own['id']}"
+    assert (await mina.client.patch(content, json={"tags": ["x", "y"]})).status_code == 200
+    published = {"title": "x", "body": "", "contentIds": [theirs["id"]]}
+    article = (await juno.client.post("/api/articles", json=published)).json()["id"]
+    for _ in range(2):  # the second time, the link is there already and only gets the tag
+        downloaded = await mina.client.post(f"/api/articles/{article}/download", json={"tagname": "x"})
+        assert downloaded.status_code == 200, downloaded.text
+    logged = await mina.client.post("/api/log/food", json={})
+    meal = f"/api/log/food/{logged.json()['id']}"
+    assert (await mina.client.patch(meal, json={"tags": ["x", "y"]})).status_code == 200
+    assert await names(mina) == {"x": 2, "y": 1}
+    assert await names(juno) == {"x": 1, "y": 1}

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from daybook.settings import OpenIDProvider
-from tests.fixtures.issuer import CLIENT_ID, Issuer
+from tests.fixtures.issuer import CLIENT_ID, Answer, Issuer
 from tests.fixtures.server import Server, serve, settings_for, sign_up
 
 
@@ -63,3 +63,21 @@ async def test_a_token_for_somebody_else_signs_nobody_in(with_issuer: Server, is
     async with with_issuer.client() as client:
         unknown = await client.post("/api/users/login", json={"provider": "elsewhere", "idToken": "x"})
     assert unknown.status_code == 422
+
+
+async def test_a_subject_is_a_persons_at_its_issuer_only(
+    issuer: Issuer, database_url: str, tmp_path: Path, empty_database: None
+) -> None:
+    another = Issuer()
+    providers = {
+        "local": OpenIDProvider(issuer=issuer.url, audiences=[CLIENT_ID]),
+        "another": OpenIDProvider(issuer=another.url, audiences=[CLIENT_ID]),
+    }
+    async with serve(settings_for(database_url, tmp_path, oidc_providers=providers)) as server:
+        first = await sign_in(server, issuer.id_token(sub="sub-1"))
+        second = await sign_in(server, another.id_token(sub="sub-1"), provider="another")
+        again = await sign_in(server, issuer.id_token(sub="sub-1"))
+    another.answer = Answer.DOWN
+    assert [answer.status_code for answer in (first, second, again)] == [200, 200, 200]
+    ids = [answer.json()["user"]["id"] for answer in (first, second, again)]
+    assert ids[0] == ids[2] != ids[1]

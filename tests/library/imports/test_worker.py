@@ -217,3 +217,6 @@ async def test_one_person_has_only_so_many_files_waiting(database: Database, cal
         await receive(database, caller, links(1))
     with pytest.raises(RateLimited):
         await receive(database, caller, links(1))
+    async with database.write.begin() as session:
+        session.add(somebody_else := User(user_key="juno", username="Juno", timezone="Asia/Seoul"))
+    await receive(database, Caller(somebody_else.id, frozenset(), None), links(1))
