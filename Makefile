@@ -9,7 +9,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
     $(UPGRADE) pyproject.toml
 
 # Every command is a name, not a file.
-.PHONY: bench bench-analyses bench-imports bench-search bench-tracing browser check clean coverage dist floors format \
+.PHONY: bench bench-analyses bench-imports bench-search bench-tracing browser check clean coverage dist floors format fuzz \
     help hooks image-check licences lock migrate mutants revision run screenshot test test-lowest
 
 help:  ## List the commands
@@ -92,6 +92,9 @@ migrate: $(VENV)/runtime  ## Bring the database (DATABASE_URL, or the embedded o
 
 revision: $(VENV)/runtime  ## Write a migration from the models: make revision MESSAGE="add weights"
 	@$(BIN)/alembic revision --autogenerate -m "$(MESSAGE)"
+
+fuzz: $(VENV)/development  ## Send 20,000 requests that the API document allows, or does not, and check each answer
+	@$(BIN)/python -m scripts.fuzz
 
 licences: $(VENV)/runtime  ## List the licences of what Daybook runs with, and fail on the GPL and the AGPL
 	@$(BIN)/python -m scripts.licences

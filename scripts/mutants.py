@@ -1,6 +1,6 @@
 """Removes each owner filter and each guard in turn, and says which of them no test would miss.
 
-`make mutants`, or `make mutants ONLY=library` for those whose name contains it. Nothing is changed in this checkout:
+`make mutants`, or `make mutants ONLY=library` (or ONLY=revoke,voted) for those whose name contains one of these. Nothing is changed in this checkout:
 each process works on a copy, with a database server of its own. It fails when a mutant survives that
 `scripts/mutants.toml` does not list with the reason why removing it changes nothing, or when that list names a mutant
 that does not exist. What is listed is not run, unless LISTED=1 asks whether it survives still.
@@ -143,8 +143,7 @@ def _is_guard(call: ast.expr, *, in_accounts: bool) -> bool:
     name = ast.unparse(called.func).rpartition(".")[2]
     if name.startswith(("require_", "_require", "_check", "check_")):
         return True
-    acts = isinstance(call, ast.Await) and name in {"execute", "run", "_on_thread", "sleep"}
-    return in_accounts and (acts or "revoke" in name)
+    return in_accounts and isinstance(call, ast.Await) and name not in {"flush", "refresh", "aclose"}
 
 
 def _replaced(text: str, node: ast.expr | ast.stmt, replacement: str) -> str:
@@ -217,7 +216,7 @@ def _copies(count: int, directory: Path) -> Iterator[Copy]:
 def main() -> int:
     """Run the mutants and print what became of them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", help="those whose name contains this")
+    parser.add_argument("--only", default="", help="those whose name contains one of these, comma-separated")
     parser.add_argument("--listed", action="store_true", help="run what is listed as well")
     parser.add_argument("--processes", type=int, default=2, help="how many at a time")
     parser.add_argument("--names", action="store_true", help="print their names and run nothing")
@@ -226,7 +225,7 @@ def main() -> int:
     every = [mutant for file in files for mutant in mutants_of(file)]
     listed: dict[str, str] = tomllib.loads(LISTED.read_text())
     unknown = listed.keys() - {mutant.name for mutant in every}
-    chosen = [mutant for mutant in every if options.only in mutant.name]
+    chosen = [mutant for mutant in every if any(part in mutant.name for part in options.only.split(","))]
     waiting = [mutant for mutant in chosen if options.listed or mutant.name not in listed]
     if options.names:
         print("\n".join(mutant.name for mutant in chosen))
