@@ -1,9 +1,9 @@
 """Removes each owner filter and each guard in turn, and says which of them no test would miss.
 
-`make mutants`, or `make mutants ONLY=library` (or ONLY=revoke,voted) for those whose name contains one of these. Nothing is changed in this checkout:
-each process works on a copy, with a database server of its own. It fails when a mutant survives that
-`scripts/mutants.toml` does not list with the reason why removing it changes nothing, or when that list names a mutant
-that does not exist. What is listed is not run, unless LISTED=1 asks whether it survives still.
+`make mutants`, or `make mutants ONLY=library` for those whose name contains it (ONLY=revoke,voted: one of these).
+Nothing is changed in this checkout: each process works on a copy, with a database server of its own. It fails when a
+mutant survives that `scripts/mutants.toml` does not list with the reason why removing it changes nothing, or when that
+list names a mutant that does not exist. What is listed is not run, unless LISTED=1 asks whether it survives still.
 """
 
 import argparse
