@@ -223,6 +223,14 @@ async def test_a_token_without_the_scope_is_403(server: Server, mina: Person, en
     assert refused.json()["type"] == "/problems/forbidden"
 
 
+@pytest.mark.parametrize("route", [route for route, case in ROUTES.items() if case.scope is Scope.ACCOUNT_WRITE])
+async def test_a_session_that_has_ended_changes_no_account(mina: Person, route: str) -> None:
+    session = (await mina.client.get("/api/users/me/sessions")).json()[0]["id"]
+    assert (await mina.client.delete(f"/api/users/me/sessions/{session}")).status_code == 204
+    refused = await mina.client.request(**request_of(route))
+    assert (refused.status_code, refused.json()["type"]) == (401, "/problems/session-ended")
+
+
 @pytest.mark.parametrize("route", OWNED)
 async def test_another_persons_row_is_404(mina: Person, juno: Person, engine: AsyncEngine, route: str) -> None:
     request = await own_request(juno, route)

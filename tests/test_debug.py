@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from daybook.accounts.tokens import digest
 from tests.fixtures.server import serve, settings_for, sign_up
 
 
@@ -69,3 +70,27 @@ async def test_the_page_answers_this_machine_only(database_url: str, tmp_path: P
         assert (await client.get("/_debug/sql")).status_code == 200
         for header in ({"X-Forwarded-For": "203.0.113.7"}, {"Host": "daybook.example.com"}):
             assert (await client.get("/_debug/sql", headers=header)).status_code in {403, 404}
+
+
+async def test_on_no_hash_of_a_password_or_token_is_shown(
+    database_url: str, tmp_path: Path, empty_database: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = settings_for(database_url, tmp_path, debug=True, log_level="INFO")
+    async with serve(settings, tracing=None) as server, sign_up(server) as person:
+        new = {"name": "x", "scopes": ["diary:read"], "currentPassword": person.password}
+        answers = [
+            await person.client.post("/api/users/token/refresh", json={"refreshToken": person.refresh_token}),
+            created := await person.client.post("/api/users/me/tokens", json=new),
+            await person.client.get("/api/log/food", headers={"Authorization": f"Bearer {created.json()['token']}"}),
+            await person.client.patch(
+                "/api/users/me", json={"password": "another horse", "currentPassword": person.password}
+            ),
+        ]
+        assert all(answer.is_success for answer in answers)
+        traces = [answer.headers["x-sql-trace"].split(";")[0].split("-")[-1] for answer in answers]
+        pages = [(await person.client.get(f"/_debug/sql/{trace}.json")).text for trace in traces]
+    hashes = [digest(person.refresh_token), digest(created.json()["token"])]
+    for shown in (caplog.text, *pages):
+        assert "argon2" not in shown
+        assert not [hashed for hashed in hashes if repr(hashed)[2:-1] in shown]
+    assert caplog.text.count("(secret)") >= 4

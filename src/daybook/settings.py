@@ -41,7 +41,12 @@ class Settings(BaseSettings):
     """The settings, checked. Construct it to read the environment; ValidationError says what is wrong."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", extra="ignore", populate_by_name=True, validate_default=True
+        env_prefix=PREFIX,
+        env_file=".env",
+        extra="ignore",
+        populate_by_name=True,
+        validate_default=True,
+        hide_input_in_errors=True,
     )
 
     environment: Environment = Environment.DEVELOPMENT

@@ -144,4 +144,16 @@ async def test_two_new_passwords_at_once_are_one(mina: Person, engine: AsyncEngi
         await connection.execute(text("SELECT FROM users FOR UPDATE"))
         running = [asyncio.create_task(mina.client.patch("/api/users/me", json=change)) for change in changes]
         await _waiting(engine, 2)  # the old password was right for both
-    assert sorted([answer.status_code for answer in await asyncio.gather(*running)]) == [200, 401]
+    assert sorted([answer.status_code for answer in await asyncio.gather(*running)]) == [200, 403]
+
+
+async def test_an_api_token_does_not_outlive_the_session_that_asks_for_it(mina: Person, engine: AsyncEngine) -> None:
+    own = (await mina.client.get("/api/users/me/sessions")).json()[0]["id"]
+    async with engine.begin() as connection:
+        await connection.execute(text("SELECT FROM users FOR UPDATE"))
+        creating = asyncio.create_task(
+            mina.client.post("/api/users/me/tokens", json={"name": "x", "scopes": ["diary:read"]})
+        )
+        await _waiting(engine, 1)  # the session was alive when the request came
+        assert (await mina.client.delete(f"/api/users/me/sessions/{own}")).status_code == 204
+    assert (await creating).json()["type"] == "/problems/session-ended"

@@ -118,8 +118,8 @@ async def test_a_change_leaves_everything_else_as_it_was(mina: Person, change: d
     after = changed.json()
     assert after == before | change | {"updatedAt": after["updatedAt"]}
     assert (after["updatedAt"] > before["updatedAt"]) is bool(change)
-    # The row, its change, and whether the database knows the time zone.
-    assert len(statements) == 1 + bool(change) + ("timezone" in change)
+    # Whether the session lives, the row, its change, and whether the database knows the time zone.
+    assert len(statements) == 2 + bool(change) + ("timezone" in change)
     assert (await mina.client.get("/api/users/me")).json() == after
 
 
@@ -157,7 +157,7 @@ async def test_email_and_password_are_not_changed_without_the_password(mina: Per
     for unconfirmed in (change, change | {"currentPassword": None}):
         assert (await mina.client.patch("/api/users/me", json=unconfirmed)).status_code == 422
     wrong = await mina.client.patch("/api/users/me", json=change | {"currentPassword": "guess guess"})
-    assert (wrong.status_code, wrong.json()["type"]) == (401, "/problems/wrong-credentials")
+    assert (wrong.status_code, wrong.json()["type"]) == (403, "/problems/wrong-password")
 
 
 async def test_a_deleted_account_is_neither_shown_nor_changed(mina: Person) -> None:
@@ -179,7 +179,7 @@ async def test_a_new_password_needs_the_old_one_and_ends_other_sessions(
     elsewhere = (await anyone.post("/api/users/login", json=credentials)).json()["refreshToken"]
 
     wrong = {"password": "another horse", "currentPassword": "guess guess"}
-    assert (await mina.client.patch("/api/users/me", json=wrong)).status_code == 401
+    assert (await mina.client.patch("/api/users/me", json=wrong)).status_code == 403
     right = {"password": "another horse", "currentPassword": mina.password}
     assert (await mina.client.patch("/api/users/me", json=right)).status_code == 200
 

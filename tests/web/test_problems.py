@@ -1,11 +1,16 @@
 """Whatever goes wrong, a client is told as application/problem+json."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 import httpx2
 import pytest
+from fastapi import FastAPI
+from pydantic import StringConstraints
 
-from daybook.web.problem import MEDIA_TYPE
+from daybook.settings import Settings
+from daybook.web.problem import MEDIA_TYPE, answer_errors
+from daybook.web.schema import Schema
 from tests.fixtures.server import Person
 
 
@@ -49,6 +54,47 @@ async def test_bodies_that_cannot_be_read(mina: Person, body: bytes, status: int
     response = await mina.client.post("/api/log/food", content=body, headers={"Content-Type": "application/json"})
     assert response.status_code == status
     problem(response)
+
+
+@pytest.mark.parametrize("field", ["username", "password"])
+@pytest.mark.parametrize("value", ["CANARY\x00", "CANARY" + "x" * 300, "\x00CANARY"], ids=["NUL", "long", "NUL first"])
+async def test_a_form_that_cannot_be_is_refused_without_its_values(
+    anyone: httpx2.AsyncClient, caplog: pytest.LogCaptureFixture, field: str, value: str
+) -> None:
+    form = {"username": "mina@example.com", "password": "correct horse battery"} | {field: value}
+    refused = await anyone.post("/api/users/token", data=form)
+    assert (refused.status_code, problem(refused)["errors"][0]["loc"]) == (422, ["body", field])
+    assert "CANARY" not in refused.text + caplog.text
+
+
+class _Small(Schema):
+    password: Annotated[str, StringConstraints(max_length=5)]
+
+
+async def test_a_value_that_a_handler_refuses_is_422_and_not_repeated(caplog: pytest.LogCaptureFixture) -> None:
+    app = FastAPI()
+    answer_errors(app)
+
+    @app.get("/")
+    async def handler() -> None:
+        _Small(password="CANARY")
+
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://test") as client:
+        refused = await client.get("/")
+    assert (refused.status_code, problem(refused)["errors"][0]["loc"]) == (422, ["body", "password"])
+    assert "CANARY" not in refused.text + caplog.text
+    assert "_Small" in caplog.text
+
+
+def test_no_schema_repeats_its_input_in_errors() -> None:
+    def all_of(schema: type[Schema]) -> Iterator[type[Schema]]:
+        yield schema
+        for subclass in schema.__subclasses__():
+            yield from all_of(subclass)
+
+    assert Settings.model_config.get("hide_input_in_errors")
+    for schema in all_of(Schema):
+        assert schema.model_config.get("hide_input_in_errors"), schema
 
 
 async def test_an_undeclared_body_is_counted_while_it_arrives(mina: Person) -> None:

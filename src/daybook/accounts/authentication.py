@@ -8,8 +8,8 @@ from fastapi import Depends, Request, Security
 from fastapi.security import OAuth2PasswordBearer
 
 from daybook.accounts import queries
-from daybook.accounts.caller import DESCRIPTIONS, Caller, Scope
-from daybook.accounts.service import api_tokens
+from daybook.accounts.caller import DESCRIPTIONS, Caller, Scope, SignedInCaller
+from daybook.accounts.service import api_tokens, sessions
 from daybook.accounts.service.sessions import Authenticator
 from daybook.accounts.tokens import API_TOKEN_PREFIX
 from daybook.database.engine import Database
@@ -62,6 +62,17 @@ class Bearer(OAuth2PasswordBearer):
         return caller
 
 
+class SessionBearer(Bearer):
+    """The dependency of routes that change the account: it asks whether the session of the token still lives.
+
+    Elsewhere an access token is good until it expires. Here it would let a thief undo that the owner has ended it.
+    """
+
+    async def __call__(self, request: Request) -> SignedInCaller:  # type: ignore[override]  # as above
+        """Return the caller; SessionEnded, or raises as `caller` does."""
+        return await sessions.require_living(request.state.database, await super().__call__(request))
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """What a route that only reads works with."""
@@ -97,7 +108,7 @@ class ReadAccess(Bearer):
 
 
 AccountAccess = Annotated[Access, Security(ReadAccess(Scope.ACCOUNT_READ), scopes=[Scope.ACCOUNT_READ])]
-AccountWriter = Annotated[Caller, Security(Bearer(Scope.ACCOUNT_WRITE), scopes=[Scope.ACCOUNT_WRITE])]
+AccountWriter = Annotated[SignedInCaller, Security(SessionBearer(Scope.ACCOUNT_WRITE), scopes=[Scope.ACCOUNT_WRITE])]
 DiaryReader = Annotated[Caller, Security(Bearer(Scope.DIARY_READ), scopes=[Scope.DIARY_READ])]
 DiaryWriter = Annotated[Caller, Security(Bearer(Scope.DIARY_WRITE), scopes=[Scope.DIARY_WRITE])]
 DiaryAccess = Annotated[Access, Security(ReadAccess(Scope.DIARY_READ), scopes=[Scope.DIARY_READ])]

@@ -1,6 +1,7 @@
 """The caller of a request, and what it may do."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -42,3 +43,10 @@ class Caller:
     scopes: frozenset[Scope]
     session: UUID | None
     """The session (family of refresh tokens) that the token belongs to; None for an API token."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedInCaller(Caller):
+    """The caller of a route that changes the account: their session was alive when the request came."""
+
+    signed_in_at: datetime

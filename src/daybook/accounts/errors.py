@@ -1,6 +1,6 @@
 """What can go wrong with an account."""
 
-from daybook.errors import Conflict, InvalidInput, NotFound, RateLimited, Unauthenticated, Unavailable
+from daybook.errors import Conflict, Forbidden, InvalidInput, NotFound, RateLimited, Unauthenticated, Unavailable
 
 
 class AccountExists(Conflict):
@@ -16,6 +16,33 @@ class WrongCredentials(Unauthenticated):
     code = "wrong-credentials"
     title = "Wrong email address or password"
     detail = "There is no account with this email address and password."
+
+
+class WrongPassword(Forbidden):
+    """The `currentPassword` is not the password of this account. It counts as a failed sign-in."""
+
+    code = "wrong-password"
+    title = "The current password is wrong"
+
+
+class ConfirmationNeeded(Forbidden):
+    """This needs the password, or a sign-in of the last five minutes.
+
+    Send `currentPassword`, or sign in again and repeat the request with the new access token: a token that was stolen
+    is not enough for it.
+    """
+
+    code = "confirmation-needed"
+    title = "Confirm that it is you"
+    detail = "Send currentPassword, or sign in again and repeat this with the new access token within five minutes."
+
+
+class SessionEnded(Unauthenticated):
+    """The session of this access token has been ended. Sign in again."""
+
+    code = "session-ended"
+    title = "The session has ended"
+    detail = "The session of this access token has been ended. Sign in again."
 
 
 class TooManyAttempts(RateLimited):

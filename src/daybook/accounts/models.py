@@ -21,6 +21,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, column_property, mapped_column
 
 from daybook.database.base import Base, BigIntId, CreatedAt, Timestamped
+from daybook.database.secret import SecretBytes, SecretText
 
 
 def owner(*, index: bool = False) -> Mapped[int]:
@@ -41,7 +42,7 @@ class User(Timestamped, Base):
     """The identity that a mini-app or device sends."""
     email: Mapped[str | None]
     username: Mapped[str]
-    password_hash: Mapped[str | None]
+    password_hash: Mapped[str | None] = mapped_column(SecretText)
     """None for a user who signs in through OpenID Connect only."""
     profile_image: Mapped[str | None]
     locale: Mapped[str | None]
@@ -75,9 +76,11 @@ class RefreshToken(Base):
     user_id: Mapped[int] = owner(index=True)
     family: Mapped[UUID] = mapped_column(index=True)
     """The id of the session, as clients see it."""
-    token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    token_hash: Mapped[bytes] = mapped_column(SecretBytes, unique=True)
     """SHA-256; the token itself is random, so that no slow hash is needed."""
     user_agent: Mapped[str | None] = mapped_column(String(300))
+    network: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """SHA-256 of the network from which the session was started (`guessing.network_of`)."""
     started_at: Mapped[datetime]
     issued_at: Mapped[datetime]
     expires_at: Mapped[datetime]
@@ -103,7 +106,7 @@ class APIToken(Base):
     name: Mapped[str]
     prefix: Mapped[str]
     """Its first characters, by which the owner recognizes it."""
-    token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    token_hash: Mapped[bytes] = mapped_column(SecretBytes, unique=True)
     scopes: Mapped[list[str]] = mapped_column(ARRAY(String))
     created_at: Mapped[CreatedAt]
     last_used_at: Mapped[datetime | None]

@@ -16,6 +16,7 @@ from sqlalchemy import (
     case,
     cast,
     delete,
+    exists,
     func,
     insert,
     literal,
@@ -27,6 +28,7 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.sql.dml import ReturningDelete, ReturningInsert, ReturningUpdate
 
 from daybook.accounts.models import APIToken, Identity, RefreshToken, SignInFailures, User
+from daybook.database.secret import SecretBytes
 
 
 def local_day(now: datetime | ColumnElement[datetime]) -> ColumnElement[date]:
@@ -57,9 +59,18 @@ def password_hash(user_id: int) -> Select[str | None]:
     return select(User.password_hash).where(User.id == user_id)
 
 
-def user_by_email(email: str) -> Select[User]:
-    """The user with this email, in any letter case."""
-    return select(User).where(func.lower(User.email) == func.lower(email))
+def sign_in_target(email: str, network: bytes) -> Select[str, int | None, str | None, bool]:
+    """An email as the database folds it, and the id and the hash of the user who has it, if anybody has.
+
+    And whether that user has signed in from this network before. There is always a row.
+    """
+    folded = select(func.lower(email).label("email")).subquery()
+    known = exists().where(RefreshToken.user_id == User.id, RefreshToken.network == network)
+    return (
+        select(folded.c.email, User.id, User.password_hash, known)
+        .select_from(folded)
+        .outerjoin(User, func.lower(User.email) == folded.c.email)
+    )
 
 
 def register(columns: dict[str, Any]) -> ReturningInsert[User]:
@@ -122,6 +133,13 @@ def count_attempt(buckets: Sequence[bytes], now: datetime, window: timedelta) ->
     ).returning(SignInFailures.bucket, SignInFailures.failures, SignInFailures.since)
 
 
+def failures(buckets: Sequence[bytes], after: datetime) -> Select[bytes, int, datetime]:
+    """How often each bucket has failed in its window; no row for one whose window is over."""
+    return select(SignInFailures.bucket, SignInFailures.failures, SignInFailures.since).where(
+        SignInFailures.bucket.in_(buckets), SignInFailures.since > after
+    )
+
+
 def uncount_attempt(buckets: Sequence[bytes]) -> Update:
     """Uncount the attempt in each bucket: its password was correct."""
     locked = (
@@ -145,6 +163,10 @@ def delete_old_attempts(before: datetime) -> Delete:
 # --- sessions
 
 
+KEPT_COLUMNS = ("user_id", "family", "user_agent", "network", "started_at")
+"""What the tokens of a session have in common."""
+
+
 def rotate(token_hash: bytes, successor_hash: bytes, now: datetime, expires_at: datetime) -> ReturningInsert[int, UUID]:
     """Mark the token as used and store its successor; (user_id, family), or no row when it cannot be used.
 
@@ -159,14 +181,14 @@ def rotate(token_hash: bytes, successor_hash: bytes, now: datetime, expires_at: 
             RefreshToken.expires_at > now,
         )
         .values(used_at=now)
-        .returning(RefreshToken.user_id, RefreshToken.family, RefreshToken.user_agent, RefreshToken.started_at)
+        .returning(*(getattr(RefreshToken, column) for column in KEPT_COLUMNS))
         .cte("used")
     )
     return (
         insert(RefreshToken)
         .from_select(
-            ["user_id", "family", "user_agent", "started_at", "token_hash", "issued_at", "expires_at"],
-            select(*used.c, literal(successor_hash), literal(now), literal(expires_at)),
+            [*KEPT_COLUMNS, "token_hash", "issued_at", "expires_at"],
+            select(*used.c, literal(successor_hash, SecretBytes), literal(now), literal(expires_at)),
         )
         .returning(RefreshToken.user_id, RefreshToken.family)
     )
@@ -201,6 +223,24 @@ def revoke_other_families(user_id: int, kept: UUID | None, now: datetime) -> Ret
     )
 
 
+def living_session(user_id: int, family: UUID | None) -> Select[datetime | None]:
+    """When the session began, None when it has ended; no row when there is no such user."""
+    alive = and_(RefreshToken.user_id == User.id, RefreshToken.family == family, RefreshToken.revoked_at.is_(None))
+    return (
+        select(RefreshToken.started_at)
+        .select_from(User)
+        .outerjoin(RefreshToken, alive)
+        .where(User.id == user_id)
+        .limit(1)
+    )
+
+
+def held_session(user_id: int, family: UUID | None) -> Select[int]:
+    """A row if the session lives; whoever ends it then waits for this transaction."""
+    alive = and_(RefreshToken.user_id == user_id, RefreshToken.family == family, RefreshToken.revoked_at.is_(None))
+    return select(RefreshToken.id).where(alive).limit(1).with_for_update(read=True)
+
+
 def delete_old_tokens(user_id: int, now: datetime, used_before: datetime) -> Delete:
     """Delete expired tokens, and used ones for which reuse is not watched for any more."""
     return delete(RefreshToken).where(
@@ -215,6 +255,11 @@ def delete_old_tokens(user_id: int, now: datetime, used_before: datetime) -> Del
 def delete_api_token(user_id: int, token_id: int) -> ReturningDelete[int]:
     """Delete an API token of this user; its id, or no row."""
     return delete(APIToken).where(APIToken.user_id == user_id, APIToken.id == token_id).returning(APIToken.id)
+
+
+def delete_api_tokens(user_id: int) -> Delete:
+    """Delete every API token of this user."""
+    return delete(APIToken).where(APIToken.user_id == user_id)
 
 
 def use_api_token(token_hash: bytes, now: datetime) -> Select[int, list[str]]:

@@ -3,13 +3,13 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Depends, Request, Response
-from fastapi.security import OAuth2PasswordRequestForm
+from fastapi import APIRouter, Body, Depends, Form, Request, Response
 
 from daybook.accounts.authentication import AccountAccess, AccountWriter, Authentication
 from daybook.accounts.errors import (
     AccountExists,
     APITokenNotFound,
+    ConfirmationNeeded,
     InvalidIDToken,
     InvalidRefreshToken,
     ProviderUnavailable,
@@ -17,6 +17,7 @@ from daybook.accounts.errors import (
     TooManyAttempts,
     UnknownProvider,
     WrongCredentials,
+    WrongPassword,
 )
 from daybook.accounts.models import User
 from daybook.accounts.projections import ACCOUNT, API_TOKENS, SESSIONS
@@ -24,6 +25,8 @@ from daybook.accounts.schemas import (
     APITokenCreate,
     APITokenCreated,
     APITokenRead,
+    Confirmation,
+    OAuth2Form,
     OAuth2Token,
     OpenIDSignIn,
     PasswordSignIn,
@@ -56,6 +59,8 @@ async def _device(request: Request) -> sessions.Device:
 
 RACES = 4
 """Statements more that ending a session may take, one for each refresh that is under way at the same moment."""
+
+UNCONFIRMED = (ConfirmationNeeded, WrongPassword, TooManyAttempts)
 
 NO_SESSION = UUID(int=0)
 """Stands for the session of an API token, which has none."""
@@ -92,9 +97,9 @@ async def log_in(
     )
 
 
-@public.post("/token", responses=problems(WrongCredentials, TooManyAttempts), openapi_extra=statement_budget(8))
+@public.post("/token", responses=problems(WrongCredentials, TooManyAttempts), openapi_extra=statement_budget(9))
 async def get_oauth2_token(
-    form: Annotated[OAuth2PasswordRequestForm, Depends()],
+    form: Annotated[OAuth2Form, Form()],
     database: TheDatabase,
     auth: Authentication,
     device: Device,
@@ -123,7 +128,7 @@ async def refresh_token(refresh: RefreshRequest, database: TheDatabase, auth: Au
     return Refreshed(tokens=TokenPair(access_token=tokens.access_token, refresh_token=tokens.refresh_token))
 
 
-@router.post("/logout", status_code=204, responses=problems(), openapi_extra=statement_budget(5 + RACES))
+@router.post("/logout", status_code=204, responses=problems(), openapi_extra=statement_budget(6 + RACES))
 async def log_out(
     caller: AccountWriter, session: WriteSession, now: Now, refresh: RefreshRequest | None = None
 ) -> None:
@@ -142,20 +147,31 @@ async def get_me(access: AccountAccess) -> Response:
 @router.patch(
     "/me",
     response_model=UserRead,
-    responses=problems(AccountExists, WrongCredentials),
-    openapi_extra=statement_budget(6 + RACES),
+    responses=problems(AccountExists, WrongPassword, TooManyAttempts),
+    openapi_extra=statement_budget(12 + RACES),
 )
 async def update_me(
-    changes: UserUpdate, caller: AccountWriter, database: TheDatabase, auth: Authentication, now: Now
+    changes: UserUpdate, caller: AccountWriter, database: TheDatabase, auth: Authentication, device: Device, now: Now
 ) -> User:
-    """Update your account. A new password ends every other session."""
-    return await users.update(database, auth.passwords, caller, changes, now)
+    """Update your account. A new password ends every other session, and all API tokens."""
+    return await users.update(database, auth.passwords, caller, changes, device=device, now=now)
 
 
-@router.delete("/me", status_code=204, responses=problems(), openapi_extra=statement_budget(2))
-async def delete_me(caller: AccountWriter, session: WriteSession) -> None:
-    """Delete your account and everything in it. This cannot be undone."""
-    await users.delete(session, caller)
+@router.delete("/me", status_code=204, responses=problems(*UNCONFIRMED), openapi_extra=statement_budget(9))
+async def delete_me(
+    caller: AccountWriter,
+    database: TheDatabase,
+    auth: Authentication,
+    device: Device,
+    now: Now,
+    confirmation: Confirmation | None = None,
+) -> None:
+    """Delete your account and everything in it. This cannot be undone.
+
+    It needs your password, or a sign-in of the last five minutes.
+    """
+    password = confirmation.current_password if confirmation else None
+    await users.delete(database, auth, caller, password, device=device, now=now)
 
 
 @router.get("/me/sessions", response_model=list[SessionRead], responses=problems(), openapi_extra=statement_budget(1))
@@ -175,7 +191,7 @@ async def list_sessions(access: AccountAccess) -> Response:
     "/me/sessions/{session_id}",
     status_code=204,
     responses=problems(SessionNotFound),
-    openapi_extra=statement_budget(2 + RACES),
+    openapi_extra=statement_budget(3 + RACES),
 )
 async def end_session(session_id: UUID, caller: AccountWriter, session: WriteSession, now: Now) -> None:
     """End a session. Its refresh token is revoked at once; its access token expires within minutes."""
@@ -189,17 +205,20 @@ async def list_api_tokens(access: AccountAccess) -> Response:
     return json_response(await API_TOKENS.json(access.reader, user_id=access.caller.user_id))
 
 
-@router.post("/me/tokens", status_code=201, responses=problems(), openapi_extra=statement_budget(1))
+@router.post("/me/tokens", status_code=201, responses=problems(*UNCONFIRMED), openapi_extra=statement_budget(9))
 async def create_api_token(
-    new: APITokenCreate, caller: AccountWriter, session: WriteSession, now: Now
+    new: APITokenCreate, caller: AccountWriter, database: TheDatabase, auth: Authentication, device: Device, now: Now
 ) -> APITokenCreated:
-    """Create an API token for a script. The token itself is shown only this once."""
-    stored, token = await api_tokens.create(session, caller, new, now)
+    """Create an API token for a script. The token itself is shown only this once.
+
+    It needs your password, or a sign-in of the last five minutes. A new password ends your API tokens.
+    """
+    stored, token = await api_tokens.create(database, auth, caller, new, device=device, now=now)
     return APITokenCreated(**APITokenRead.model_validate(stored).model_dump(), token=token)
 
 
 @router.delete(
-    "/me/tokens/{token_id}", status_code=204, responses=problems(APITokenNotFound), openapi_extra=statement_budget(1)
+    "/me/tokens/{token_id}", status_code=204, responses=problems(APITokenNotFound), openapi_extra=statement_budget(2)
 )
 async def delete_api_token(token_id: BigId, caller: AccountWriter, database: TheDatabase) -> None:
     """Delete an API token. It stops working at once."""

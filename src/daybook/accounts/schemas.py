@@ -31,7 +31,7 @@ def _known_timezone(name: str) -> str:
 
 
 def _web_address(url: str) -> str:
-    TypeAdapter(HttpUrl).validate_python(url)
+    TypeAdapter(HttpUrl, config=ConfigDict(hide_input_in_errors=True)).validate_python(url)
     return url
 
 
@@ -141,6 +141,27 @@ class OpenIDSignIn(Schema):
     timezone: Annotated[Timezone, Field(description="Time zone of the account, if it is created now.")] = "UTC"
 
 
+class OAuth2Form(Schema):
+    """Sign-in as RFC 6749, section 4.3, has it."""
+
+    model_config = ConfigDict(alias_generator=None, extra="ignore")
+
+    grant_type: Literal["password"] | None = None
+    username: Annotated[
+        str,
+        StringConstraints(max_length=254),
+        STORABLE,
+        Field(description="The email address.", examples=["mina@example.com"]),
+    ]
+    password: Annotated[
+        str,
+        StringConstraints(max_length=200),
+        STORABLE,
+        Field(json_schema_extra={"format": "password"}, examples=["correct horse battery"]),
+    ]
+    scope: Annotated[str, Field(description="Ignored: the tokens of a session may do everything.")] = ""
+
+
 def _kind_of_sign_in(body: Any) -> str:
     return "openid" if isinstance(body, dict) and ("idToken" in body or "provider" in body) else "password"
 
@@ -209,7 +230,19 @@ class SessionRead(Schema):
     current: Annotated[bool, Field(description="Whether this request comes from it.")]
 
 
-class APITokenCreate(Schema):
+CurrentPassword = Annotated[str, StringConstraints(max_length=200), STORABLE]
+Confirmed = Annotated[
+    CurrentPassword | None, Field(description="Your password; not needed within five minutes of signing in.")
+]
+
+
+class Confirmation(Schema):
+    """What shows that it is you who asks, if you have not signed in within the last five minutes."""
+
+    current_password: Confirmed = None
+
+
+class APITokenCreate(Confirmation):
     """An API token to create."""
 
     name: Annotated[Line, Field(examples=["nightly export"])]

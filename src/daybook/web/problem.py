@@ -1,6 +1,7 @@
 """Every error as application/problem+json (RFC 9457): the whole map from exceptions to answers."""
 
 import inspect
+import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -8,7 +9,7 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
@@ -16,6 +17,7 @@ from starlette.routing import BaseRoute, Match
 from daybook.database.failures import FAILURES, classify
 from daybook.errors import (
     DaybookError,
+    FieldError,
     InvalidInput,
     MalformedRequest,
     MethodNotAllowed,
@@ -24,6 +26,8 @@ from daybook.errors import (
     TooLarge,
     Unauthenticated,
 )
+
+log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -116,6 +120,7 @@ def answer_errors(app: FastAPI) -> None:
     """Register the handlers. What none of them knows is a bug, and the request log answers it with 500."""
     app.add_exception_handler(DaybookError, _domain_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(ValidationError, _stray_validation_error)
     app.add_exception_handler(HTTPException, _http_error)
     for failure in FAILURES:
         app.add_exception_handler(failure, _database_error)
@@ -163,6 +168,15 @@ async def _validation_error(request: Request, error: Exception) -> Response:
         {"loc": [_printable(part) for part in problem["loc"]], "message": problem["msg"]} for problem in found[:50]
     ]
     return _problem(InvalidInput.status, InvalidInput.code, InvalidInput.title, _sentence(fields), fields)
+
+
+async def _stray_validation_error(_request: Request, error: Exception) -> Response:
+    """A value that no declared model has refused, but one that a handler has made of it."""
+    assert isinstance(error, ValidationError)  # noqa: S101 - as above
+    log.warning("a handler was given values that %s does not take", error.title)
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    fields = [FieldError(tuple(map(_printable, problem["loc"])), problem["msg"]) for problem in found[:50]]
+    return problem_response(InvalidInput(errors=fields))
 
 
 def _sentence(fields: Sequence[dict[str, Any]]) -> str:

@@ -30,6 +30,7 @@ class Schema(BaseModel):
         from_attributes=True,
         extra="forbid",
         allow_inf_nan=False,
+        hide_input_in_errors=True,  # it may be a password, and errors end up in logs
     )
 
 

@@ -1,1 +1,1 @@
-"""The rules of accounts: `users` (profiles), `sign_in`, `sessions` and `api_tokens`."""
+"""The rules of accounts: `users` (profiles), `sign_in`, `guessing`, `sessions` and `api_tokens`."""

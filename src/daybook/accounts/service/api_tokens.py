@@ -2,13 +2,13 @@
 
 from datetime import datetime
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from daybook.accounts import queries
-from daybook.accounts.caller import Caller, Scope
+from daybook.accounts.caller import Caller, Scope, SignedInCaller
 from daybook.accounts.errors import APITokenNotFound
 from daybook.accounts.models import APIToken
 from daybook.accounts.schemas import APITokenCreate
+from daybook.accounts.service import sessions
+from daybook.accounts.service.sessions import Authenticator, Device
 from daybook.accounts.tokens import digest, new_api_token
 from daybook.database.engine import Database
 from daybook.errors import InvalidInput, Unauthenticated
@@ -16,10 +16,22 @@ from daybook.errors import InvalidInput, Unauthenticated
 PREFIX_LENGTH = 12
 
 
-async def create(session: AsyncSession, caller: Caller, new: APITokenCreate, now: datetime) -> tuple[APIToken, str]:
-    """Return the stored token and the token itself, of which only a hash is kept; InvalidInput for a past expiry."""
+async def create(
+    database: Database,
+    auth: Authenticator,
+    caller: SignedInCaller,
+    new: APITokenCreate,
+    *,
+    device: Device,
+    now: datetime,
+) -> tuple[APIToken, str]:
+    """Return the stored token and the token itself, of which only a hash is kept; InvalidInput for a past expiry.
+
+    Raises as `sessions.confirm` and `sessions.hold` do.
+    """
     if new.expires_at is not None and new.expires_at <= now:
         raise InvalidInput("expiresAt has to be in the future.")
+    await sessions.confirm(database, auth, caller, new.current_password, device=device, now=now)
     token = new_api_token()
     stored = APIToken(
         user_id=caller.user_id,
@@ -29,8 +41,9 @@ async def create(session: AsyncSession, caller: Caller, new: APITokenCreate, now
         scopes=sorted(set(new.scopes)),
         expires_at=new.expires_at,
     )
-    session.add(stored)
-    await session.flush()
+    async with database.write.begin() as session:
+        await sessions.hold(session, caller)
+        session.add(stored)
     return stored, token
 
 

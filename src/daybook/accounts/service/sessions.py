@@ -7,16 +7,20 @@ from uuid import UUID, uuid4
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from daybook.accounts import queries
-from daybook.accounts.caller import Caller
-from daybook.accounts.errors import InvalidRefreshToken, SessionNotFound
-from daybook.accounts.models import RefreshToken
+from daybook.accounts.caller import Caller, SignedInCaller
+from daybook.accounts.errors import ConfirmationNeeded, InvalidRefreshToken, SessionEnded, SessionNotFound
+from daybook.accounts.models import RefreshToken, User
 from daybook.accounts.openid import OpenIDVerifier
 from daybook.accounts.passwords import Passwords
+from daybook.accounts.service import guessing
 from daybook.accounts.tokens import AccessTokens, RefreshTokens, digest
 from daybook.database.engine import Database
+from daybook.errors import AccountDeleted
 
 REUSE_MATTERS_FOR = timedelta(days=30)
 """How long a used refresh token is kept, to recognize it if it is sent again."""
+CONFIRMED_FOR = timedelta(minutes=5)
+"""How long after signing in nobody has to confirm with the password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +59,52 @@ async def start(session: AsyncSession, auth: Authenticator, user_id: int, device
             family=family,
             token_hash=digest(token),
             user_agent=device.user_agent[:300] if device.user_agent else None,
+            network=guessing.network_of(device.address),
             started_at=now,
             issued_at=now,
             expires_at=now + auth.refresh.lifetime,
         )
     )
     return Tokens(auth.access.issue(user_id, family, now), token)
+
+
+async def require_living(database: Database, caller: Caller) -> SignedInCaller:
+    """Return the caller with the time of their sign-in; SessionEnded or AccountDeleted."""
+    row = await database.run(queries.living_session(caller.user_id, caller.session))
+    if row is None:
+        raise AccountDeleted
+    if row.started_at is None:
+        raise SessionEnded
+    return SignedInCaller(caller.user_id, caller.scopes, caller.session, row.started_at)
+
+
+async def confirm(
+    database: Database,
+    auth: Authenticator,
+    caller: SignedInCaller,
+    password: str | None,
+    *,
+    device: Device,
+    now: datetime,
+) -> None:
+    """Check that it is the owner who asks: ConfirmationNeeded, WrongPassword or TooManyAttempts."""
+    if password is not None:
+        await guessing.verify_callers(database, auth.passwords, caller, password, address=device.address, now=now)
+    elif now - caller.signed_in_at > CONFIRMED_FOR:
+        raise ConfirmationNeeded
+
+
+async def hold(session: AsyncSession, caller: Caller) -> User:
+    """Return the caller's account, and let neither it nor their session end before this unit of work does.
+
+    SessionEnded or AccountDeleted if one of them has: what a session makes must not outlive its end.
+    """
+    user = await session.scalar(queries.locked_user(caller.user_id))
+    if user is None:
+        raise AccountDeleted
+    if await session.scalar(queries.held_session(caller.user_id, caller.session)) is None:
+        raise SessionEnded
+    return user
 
 
 async def refresh(database: Database, auth: Authenticator, token: str, now: datetime) -> Tokens:

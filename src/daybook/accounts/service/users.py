@@ -9,13 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
 from daybook.accounts import queries
-from daybook.accounts.caller import Caller
-from daybook.accounts.errors import AccountExists, WrongCredentials
+from daybook.accounts.caller import Caller, SignedInCaller
+from daybook.accounts.errors import AccountExists, WrongPassword
 from daybook.accounts.models import User
 from daybook.accounts.passwords import Passwords
 from daybook.accounts.projections import ACCOUNT
 from daybook.accounts.schemas import UserCreate, UserUpdate
-from daybook.accounts.service import sessions
+from daybook.accounts.service import guessing, sessions
+from daybook.accounts.service.sessions import Authenticator, Device
 from daybook.database.engine import Database
 from daybook.errors import AccountDeleted
 
@@ -42,15 +43,19 @@ async def get(session: AsyncSession, caller: Caller) -> User:
     return user
 
 
-async def update(database: Database, passwords: Passwords, caller: Caller, changes: UserUpdate, now: datetime) -> User:
-    """Return the changed account. A new password ends every other session.
+async def update(
+    database: Database, passwords: Passwords, caller: Caller, changes: UserUpdate, *, device: Device, now: datetime
+) -> User:
+    """Return the changed account. A new password ends every other session, and all API tokens.
 
-    Raises WrongCredentials when the current password is wrong, AccountExists when the new email is taken.
+    Raises WrongPassword or TooManyAttempts for the current password, AccountExists when the new email is taken.
     """
     # Both take a while, and need no connection meanwhile.
     checked = None
     if changes.current_password is not None:
-        checked = await _check_password(database, passwords, caller, changes.current_password)
+        checked = await guessing.verify_callers(
+            database, passwords, caller, changes.current_password, address=device.address, now=now
+        )
     password_hash = None if changes.password is MISSING else await passwords.hash(changes.password)
     async with database.write.begin() as session:
         statement = queries.locked_user(caller.user_id).options(*ACCOUNT.options(), undefer(User.password_hash))
@@ -58,7 +63,7 @@ async def update(database: Database, passwords: Passwords, caller: Caller, chang
         if user is None:
             raise AccountDeleted
         if checked is not None and user.password_hash != checked:
-            raise WrongCredentials("The password has just been changed.")
+            raise WrongPassword("The password has just been changed.")
         if changes.timezone is not MISSING:
             await session.execute(queries.known_timezone(changes.timezone, now))
         for column, value in changes.columns().items():
@@ -66,6 +71,7 @@ async def update(database: Database, passwords: Passwords, caller: Caller, chang
         if password_hash is not None:
             user.password_hash = password_hash
             await sessions.end_others(session, caller, now)
+            await session.execute(queries.delete_api_tokens(caller.user_id))  # a thief may have made one
         try:
             await session.flush()
         except IntegrityError as error:  # the email is the only unique column that can be changed
@@ -73,17 +79,19 @@ async def update(database: Database, passwords: Passwords, caller: Caller, chang
         return user
 
 
-async def _check_password(database: Database, passwords: Passwords, caller: Caller, password: str) -> str | None:
-    row = await database.run(queries.password_hash(caller.user_id))
-    if row is None:
-        raise AccountDeleted
-    correct, _ = await passwords.verify(password, row.password_hash)
-    if not correct:
-        raise WrongCredentials("The current password is wrong.")
-    hashed: str | None = row.password_hash
-    return hashed
+async def delete(
+    database: Database,
+    auth: Authenticator,
+    caller: SignedInCaller,
+    current_password: str | None,
+    *,
+    device: Device,
+    now: datetime,
+) -> None:
+    """Delete the account and, through its foreign keys, everything that it owns.
 
-
-async def delete(session: AsyncSession, caller: Caller) -> None:
-    """Delete the account and, through its foreign keys, everything that it owns; AccountDeleted."""
-    await session.delete(await get(session, caller))
+    Raises as `sessions.confirm` and `sessions.hold` do.
+    """
+    await sessions.confirm(database, auth, caller, current_password, device=device, now=now)
+    async with database.write.begin() as session:
+        await session.delete(await sessions.hold(session, caller))
