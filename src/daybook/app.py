@@ -16,6 +16,7 @@ import daybook.tables  # noqa: F401 - every table, before a statement refers to 
 from daybook import __version__, database
 from daybook.accounts.openid import OpenIDVerifier
 from daybook.accounts.passwords import Passwords
+from daybook.accounts.service import registration
 from daybook.accounts.service.sessions import Authenticator
 from daybook.accounts.tokens import AccessTokens, RefreshTokens
 from daybook.api import TAGS, mount
@@ -145,6 +146,15 @@ def _lifespan(
     return lifespan
 
 
+async def invite(settings: Settings) -> str:
+    """Return a new invitation to the server that has these settings."""
+    async with AsyncExitStack() as stack:
+        url = settings.database_url or await _start_embedded(settings.data_dir, stack)
+        opened = open_database(url, settings)
+        stack.push_async_callback(opened.close)
+        return await registration.invite(opened, datetime.now(UTC))
+
+
 def _recorder() -> "Recorder":
     from daybook.tracing import Recorder  # noqa: PLC0415 - not to be loaded without debug
 
@@ -192,6 +202,7 @@ def _authenticator(settings: Settings, stack: AsyncExitStack) -> Authenticator:
         refresh=RefreshTokens(
             key, timedelta(days=settings.refresh_token_days), timedelta(seconds=settings.refresh_grace_seconds)
         ),
+        registration=settings.who_may_register,
     )
 
 
@@ -215,6 +226,7 @@ def _photo_pipeline(settings: Settings, stack: AsyncExitStack) -> PhotoPipeline:
         store=PhotoStore(settings.photo_store or settings.data_dir / "photos"),
         analyzer=analyzer,
         per_day=settings.analyses_per_day,
+        per_day_total=settings.analyses_per_day_total,
         bulkhead=asyncio.Semaphore(max(1, settings.pool_size // 2)),
     )
 

@@ -1,9 +1,10 @@
-"""The `daybook` command: serve, migrate, and what else is needed to host Daybook.
+"""The `daybook` command: serve, migrate, invite, and what else is needed to host Daybook.
 
-argparse and not typer: four commands with seven options between them are not worth a dependency.
+argparse and not typer: five commands with seven options between them are not worth a dependency.
 """
 
 import argparse
+import asyncio
 import json
 import logging
 import os
@@ -64,6 +65,13 @@ def _parser() -> argparse.ArgumentParser:
     migrate.add_argument("--sql", action="store_true", help="print the SQL for an empty database and change nothing")
     migrate.set_defaults(run=_migrate)
 
+    invite = commands.add_parser(
+        "invite",
+        help="print an invitation",
+        description="Print an invitation, with which one person can create an account within two weeks.",
+    )
+    invite.set_defaults(run=_invite)
+
     openapi = commands.add_parser(
         "openapi", help="print the API's document", description="Print the OpenAPI document, as JSON."
     )
@@ -117,6 +125,13 @@ def _migrate(options: argparse.Namespace) -> int:
     except (CommandError, PostgresError, OSError) as error:
         print(f"The database was not migrated: {error}", file=sys.stderr)
         return 1
+    return 0
+
+
+def _invite(_options: argparse.Namespace) -> int:
+    from daybook.app import invite  # noqa: PLC0415 - the other commands do without the application
+
+    print(asyncio.run(invite(Settings())))
     return 0
 
 

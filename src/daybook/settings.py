@@ -25,6 +25,14 @@ class Environment(StrEnum):
     PRODUCTION = "production"
 
 
+class Registration(StrEnum):
+    """Who may create an account: everybody, those with an invitation of `daybook invite`, or nobody."""
+
+    OPEN = "open"
+    INVITE = "invite"
+    CLOSED = "closed"
+
+
 class OpenIDProvider(BaseModel):
     """An OpenID Connect issuer whose ID tokens sign people in."""
 
@@ -90,6 +98,8 @@ class Settings(BaseSettings):
     refresh_token_days: int = Field(60, ge=1, le=3650)
     refresh_grace_seconds: int = Field(20, ge=0, le=300)
     """How long a refresh token that was used already gets the same answer again."""
+    registration: Registration | None = None
+    """Who may create an account; by default everybody in development, and who is invited in production."""
     oidc_providers: dict[str, OpenIDProvider] = {}
     """Name to provider, as JSON."""
 
@@ -103,6 +113,8 @@ class Settings(BaseSettings):
     """Let production start without a key: photos are judged by their colors, and say so."""
     analyses_per_day: int = Field(200, ge=0)
     """How often one person may ask the model in a day."""
+    analyses_per_day_total: int = Field(2000, ge=0)
+    """How often all together may ask the model in a day (UTC): the ceiling of its bill."""
 
     photo_store: str = ""
     """Where photo bytes go: empty for `data_dir`/photos, or a file, s3, gs or az URL."""
@@ -179,6 +191,11 @@ class Settings(BaseSettings):
     def production(self) -> bool:
         """Whether this is a production start."""
         return self.environment is Environment.PRODUCTION
+
+    @property
+    def who_may_register(self) -> Registration:
+        """Who may create an account."""
+        return self.registration or (Registration.INVITE if self.production else Registration.OPEN)
 
     @property
     def migrates_at_start(self) -> bool:

@@ -244,6 +244,22 @@ async def test_a_day_has_so_many_questions(
         assert (await person.client.post("/api/analyze/food", **multipart(known))).status_code == 200
 
 
+async def test_a_day_of_the_whole_server_has_so_many_questions(
+    database_url: str, gemini: Gemini, tmp_path: Path, empty_database: None
+) -> None:
+    limits = {"analyses_per_day": 3, "analyses_per_day_total": 4}
+    settings = settings_for(database_url, tmp_path, gemini_api_key="k", gemini_base_url=gemini.url, **limits)
+    async with serve(settings) as server, sign_up(server) as mina, sign_up(server) as juno:
+        photos = [pictures.jpeg((40 + n, 40)) for n in range(5)]
+        # Whoever has used up their own questions uses up none of the others'.
+        mine = [(await mina.client.post("/api/analyze/food", **multipart(photo))).status_code for photo in photos]
+        theirs = [await juno.client.post("/api/analyze/food", **multipart(photo)) for photo in photos[:2]]
+    assert mine == [200, 200, 200, 429, 429]
+    assert [answer.status_code for answer in theirs] == [200, 429]
+    assert theirs[1].json()["type"] == "/problems/server-analysis-budget-used-up"
+    assert len(gemini.requests) == 4
+
+
 async def test_no_connection_is_held_while_the_model_looks(asking: Person, gemini: Gemini, engine: AsyncEngine) -> None:
     gemini.always = Reply(finds(FOOD), after=3)
     photos = [pictures.jpeg((60 + n, 60)) for n in range(20)]

@@ -10,6 +10,30 @@ class AccountExists(Conflict):
     title = "Account already exists"
 
 
+class RegistrationClosed(Forbidden):
+    """This server takes no new accounts."""
+
+    code = "registration-closed"
+    title = "No new accounts"
+    detail = "This server takes no new accounts."
+
+
+class InvitationNeeded(Forbidden):
+    """This server takes new accounts by invitation only. Whoever hosts it can invite you, once for each account."""
+
+    code = "invitation-needed"
+    title = "An invitation is needed"
+    detail = "This server takes new accounts by invitation only."
+
+
+class TooManyRegistrations(RateLimited):
+    """Too many accounts have been asked for from this network. Wait for `Retry-After`."""
+
+    code = "too-many-registrations"
+    title = "Too many registrations"
+    detail = "Too many accounts have been asked for from your network. Wait before you try again."
+
+
 class WrongCredentials(Unauthenticated):
     """The email address or the password is wrong. Which of the two is not told, on purpose."""
 

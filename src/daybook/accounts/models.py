@@ -113,8 +113,17 @@ class APIToken(Base):
     expires_at: Mapped[datetime | None]
 
 
+class Invitation(Base):
+    """What lets somebody create one account where not everybody may."""
+
+    __tablename__ = "invitations"
+
+    token_hash: Mapped[bytes] = mapped_column(SecretBytes, primary_key=True)
+    expires_at: Mapped[datetime]
+
+
 class SignInFailures(Base):
-    """How often signing in has failed lately, for an account or from a network address."""
+    """How often signing in has failed lately, for an account or from a network; and how often a network registered."""
 
     __tablename__ = "sign_in_failures"
 

@@ -9,7 +9,12 @@ import anyio.to_thread
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
+from daybook.errors import Unavailable
+
 Result = TypeVar("Result")
+
+MOST_WAITING = 40
+"""About a second's work."""
 
 
 class Passwords:
@@ -42,5 +47,11 @@ class Passwords:
             return False, None
         return await self._on_thread(lambda: self._hasher.verify_and_update(password, password_hash))
 
+    def require_room(self) -> None:
+        """Raise Unavailable when so many wait that another one would wait for longer than it is worth."""
+        if self._limiter.statistics().tasks_waiting >= MOST_WAITING:
+            raise Unavailable("Too many are signing in at the moment; try again shortly.", retry_after=1)
+
     async def _on_thread(self, work: Callable[[], Result]) -> Result:
+        self.require_room()
         return await anyio.to_thread.run_sync(work, limiter=self._limiter)

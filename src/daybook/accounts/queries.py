@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.sql.dml import ReturningDelete, ReturningInsert, ReturningUpdate
 
-from daybook.accounts.models import APIToken, Identity, RefreshToken, SignInFailures, User
+from daybook.accounts.models import APIToken, Identity, Invitation, RefreshToken, SignInFailures, User
 from daybook.database.secret import SecretBytes
 
 
@@ -76,6 +76,20 @@ def sign_in_target(email: str, network: bytes) -> Select[str, int | None, str | 
 def register(columns: dict[str, Any]) -> ReturningInsert[User]:
     """Create a user, or no row when the email or the user key is taken."""
     return pg_insert(User).values(columns).on_conflict_do_nothing().returning(User)
+
+
+def use_invitation(token_hash: bytes, now: datetime) -> ReturningDelete[bytes]:
+    """Use an invitation up; no row when it is unknown, used or has expired."""
+    return (
+        delete(Invitation)
+        .where(Invitation.token_hash == token_hash, Invitation.expires_at > now)
+        .returning(Invitation.token_hash)
+    )
+
+
+def delete_old_invitations(now: datetime) -> Delete:
+    """Delete the invitations that have expired."""
+    return delete(Invitation).where(Invitation.expires_at <= now)
 
 
 def has_user_key(user_id: int, user_key: str) -> Select[int]:

@@ -12,9 +12,12 @@ from daybook.accounts.errors import (
     ConfirmationNeeded,
     InvalidIDToken,
     InvalidRefreshToken,
+    InvitationNeeded,
     ProviderUnavailable,
+    RegistrationClosed,
     SessionNotFound,
     TooManyAttempts,
+    TooManyRegistrations,
     UnknownProvider,
     WrongCredentials,
     WrongPassword,
@@ -42,6 +45,7 @@ from daybook.accounts.schemas import (
 )
 from daybook.accounts.service import api_tokens, sessions, sign_in, users
 from daybook.errors import AccountDeleted
+from daybook.web.client import client_address
 from daybook.web.hot import hot
 from daybook.web.page import json_response
 from daybook.web.problem import problems
@@ -53,13 +57,13 @@ router = APIRouter(prefix="/api/users", tags=["accounts"])
 
 
 async def _device(request: Request) -> sessions.Device:
-    address = request.client.host if request.client else ""
-    return sessions.Device(address, request.headers.get("user-agent"))
+    return sessions.Device(client_address(request), request.headers.get("user-agent"))
 
 
 RACES = 4
 """Statements more that ending a session may take, one for each refresh that is under way at the same moment."""
 
+NOT_ADMITTED = (RegistrationClosed, InvitationNeeded)
 UNCONFIRMED = (ConfirmationNeeded, WrongPassword, TooManyAttempts)
 
 NO_SESSION = UUID(int=0)
@@ -69,17 +73,23 @@ Device = Annotated[sessions.Device, Depends(_device)]
 
 
 @public.post(
-    "", status_code=201, response_model=UserRead, responses=problems(AccountExists), openapi_extra=statement_budget(3)
+    "",
+    status_code=201,
+    response_model=UserRead,
+    responses=problems(AccountExists, *NOT_ADMITTED, TooManyRegistrations),
+    openapi_extra=statement_budget(6),
 )
-async def register(new: UserCreate, database: TheDatabase, auth: Authentication, now: Now) -> User:
+async def register(new: UserCreate, database: TheDatabase, auth: Authentication, device: Device, now: Now) -> User:
     """Create an account."""
-    return await users.register(database, auth.passwords, new, now)
+    return await users.register(database, auth, new, device=device, now=now)
 
 
 @public.post(
     "/login",
-    responses=problems(WrongCredentials, TooManyAttempts, UnknownProvider, InvalidIDToken, ProviderUnavailable),
-    openapi_extra=statement_budget(9),
+    responses=problems(
+        WrongCredentials, TooManyAttempts, UnknownProvider, InvalidIDToken, ProviderUnavailable, *NOT_ADMITTED
+    ),
+    openapi_extra=statement_budget(10),
 )
 async def log_in(
     credentials: Annotated[SignIn, Body()], database: TheDatabase, auth: Authentication, device: Device, now: Now

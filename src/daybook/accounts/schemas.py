@@ -58,6 +58,12 @@ WebAddress = Annotated[
 ]
 
 
+Invitation = Annotated[
+    Annotated[str, StringConstraints(max_length=200), STORABLE] | None,
+    Field(description="Needed for a new account where accounts are by invitation only."),
+]
+
+
 class UserCreate(Schema):
     """An account to create."""
 
@@ -71,6 +77,7 @@ class UserCreate(Schema):
     gender: Gender | None = None
     age_range: AgeRange | None = None
     locale: Locale | None = None
+    invitation: Invitation = None
 
 
 class UserUpdate(Schema):
@@ -139,6 +146,7 @@ class OpenIDSignIn(Schema):
         Field(description="The nonce of the sign-in request at the provider, if it had one."),
     ] = None
     timezone: Annotated[Timezone, Field(description="Time zone of the account, if it is created now.")] = "UTC"
+    invitation: Invitation = None
 
 
 class OAuth2Form(Schema):

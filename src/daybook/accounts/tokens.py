@@ -17,6 +17,7 @@ ISSUER = "daybook"
 # The prefix identifies a token that has leaked into a log or a repository.
 API_TOKEN_PREFIX = "dbk_"
 REFRESH_TOKEN_PREFIX = "dbr_"
+INVITATION_PREFIX = "dbi_"
 REMEMBERED = 10_000
 
 
@@ -96,6 +97,11 @@ class RefreshTokens:
 def new_api_token() -> str:
     """Return a new API token."""
     return API_TOKEN_PREFIX + secrets.token_urlsafe(32)
+
+
+def new_invitation() -> str:
+    """Return a new invitation."""
+    return INVITATION_PREFIX + secrets.token_urlsafe(32)
 
 
 def digest(token: str) -> bytes:

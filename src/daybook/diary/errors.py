@@ -65,6 +65,13 @@ class AnalysisBudgetUsedUp(RateLimited):
     title = "Daily limit of analyses reached"
 
 
+class ServerBudgetUsedUp(RateLimited):
+    """Everybody together has used all analyses of the day that whoever hosts this server pays for."""
+
+    code = "server-analysis-budget-used-up"
+    title = "This server's daily limit of analyses is reached"
+
+
 class ModelRefused(UpstreamFailed):
     """The model refused the photo, or its answer is not an analysis."""
 

@@ -98,6 +98,15 @@ class AnalysisBudget(Base):
     used: Mapped[int]
 
 
+class AnalysisTotal(Base):
+    """How many questions everybody together has put to the model on a day (UTC)."""
+
+    __tablename__ = "analysis_totals"
+
+    day: Mapped[dt.date] = mapped_column(primary_key=True)
+    used: Mapped[int]
+
+
 class FoodLog(Timestamped, Base):
     """One meal."""
 

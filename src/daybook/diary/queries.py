@@ -34,7 +34,7 @@ from daybook.accounts.models import User
 from daybook.accounts.queries import local_day
 from daybook.database.compiled import CompiledStatement
 from daybook.diary.enums import AnalysisKind, AnalysisStatus
-from daybook.diary.models import Analysis, AnalysisBudget, ExerciseLog, FoodIngredient, FoodLog, Photo
+from daybook.diary.models import Analysis, AnalysisBudget, AnalysisTotal, ExerciseLog, FoodIngredient, FoodLog, Photo
 from daybook.diary.projections import EXERCISE, FOOD
 from daybook.tags.models import FoodLogTag
 from daybook.tags.queries import ensured_tags
@@ -212,6 +212,21 @@ def use_budget(user_id: int, now: dt.datetime, limit: int) -> ReturningInsert[in
             where=AnalysisBudget.used < limit,
         )
         .returning(AnalysisBudget.used)
+    )
+
+
+def use_total_budget(day: dt.date, limit: int) -> ReturningInsert[int]:
+    """Count one more question of the whole server; the count, or no row when the limit is reached."""
+    first = select(literal(day), literal(1)).where(literal(limit) > 0)
+    return (
+        pg_insert(AnalysisTotal)
+        .from_select(["day", "used"], first)
+        .on_conflict_do_update(
+            index_elements=[AnalysisTotal.day],
+            set_={"used": AnalysisTotal.used + 1},
+            where=AnalysisTotal.used < limit,
+        )
+        .returning(AnalysisTotal.used)
     )
 
 

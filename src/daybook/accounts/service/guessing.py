@@ -13,7 +13,7 @@ from ipaddress import IPv6Address, ip_address
 
 from daybook.accounts import queries
 from daybook.accounts.caller import Caller
-from daybook.accounts.errors import TooManyAttempts, WrongPassword
+from daybook.accounts.errors import TooManyAttempts, TooManyRegistrations, WrongPassword
 from daybook.accounts.passwords import Passwords
 from daybook.database.engine import Database
 from daybook.errors import AccountDeleted
@@ -22,6 +22,7 @@ WINDOW = timedelta(minutes=15)
 PER_ACCOUNT_AND_NETWORK = 20
 PER_NETWORK = 100
 UNSLOWED_PER_ACCOUNT = 20
+REGISTRATIONS_PER_NETWORK = 50
 SECONDS_PER_FAILURE = 0.25
 LONGEST_WAIT = 5.0
 
@@ -56,6 +57,7 @@ async def verify(
 
     Raises TooManyAttempts, without looking at the password.
     """
+    passwords.require_room()  # before the attempt counts
     own = _bucket("account and network", f"{target.account} {target.network.hex()}")
     account = _bucket("account", target.account)
     limits = (
@@ -93,10 +95,28 @@ async def verify_callers(
     return target.password_hash
 
 
+async def count_registration(database: Database, passwords: Passwords, address: str, now: datetime) -> None:
+    """Count that somebody asks for an account, whether they get it or not; TooManyRegistrations.
+
+    An account costs whoever hosts Daybook something, and the answer says which emails have one.
+    """
+    passwords.require_room()
+    bucket = [_bucket("registration", network_of(address).hex())]
+    async with database.write.begin() as session:
+        before = (await session.execute(queries.failures(bucket, now - WINDOW))).all()
+        for _, count, since in before:
+            if count >= REGISTRATIONS_PER_NETWORK:
+                raise TooManyRegistrations(retry_after=_seconds_until(since + WINDOW, now))
+        await session.execute(queries.count_attempt(bucket, now, WINDOW))
+
+
+def _seconds_until(moment: datetime, now: datetime) -> int:
+    return max(1, int((moment - now).total_seconds()))
+
+
 def _refuse(full_since: list[datetime], now: datetime) -> None:
     if full_since:
-        wait = max(full_since) + WINDOW - now
-        raise TooManyAttempts(retry_after=max(1, int(wait.total_seconds())))
+        raise TooManyAttempts(retry_after=_seconds_until(max(full_since) + WINDOW, now))
 
 
 def _bucket(kind: str, what: str) -> bytes:

@@ -16,6 +16,7 @@ from daybook.accounts.service import guessing
 from daybook.accounts.tokens import AccessTokens, RefreshTokens, digest
 from daybook.database.engine import Database
 from daybook.errors import AccountDeleted
+from daybook.settings import Registration
 
 REUSE_MATTERS_FOR = timedelta(days=30)
 """How long a used refresh token is kept, to recognize it if it is sent again."""
@@ -47,6 +48,8 @@ class Authenticator:
     openid: OpenIDVerifier
     access: AccessTokens
     refresh: RefreshTokens
+    registration: Registration
+    """Who may create an account."""
 
 
 async def start(session: AsyncSession, auth: Authenticator, user_id: int, device: Device, now: datetime) -> Tokens:

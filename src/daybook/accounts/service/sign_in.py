@@ -11,7 +11,7 @@ from daybook.accounts.errors import WrongCredentials
 from daybook.accounts.models import User
 from daybook.accounts.openid import VerifiedIdentity
 from daybook.accounts.schemas import OpenIDSignIn, PasswordSignIn
-from daybook.accounts.service import guessing, sessions
+from daybook.accounts.service import guessing, registration, sessions
 from daybook.accounts.service.sessions import Authenticator, Device, Tokens
 from daybook.database.engine import Database
 
@@ -45,12 +45,13 @@ async def with_openid(
 ) -> tuple[User, Tokens]:
     """Return the user and their new tokens. The first sign-in of an identity creates an account.
 
-    Raises UnknownProvider, InvalidIDToken or ProviderUnavailable.
+    Raises UnknownProvider, InvalidIDToken or ProviderUnavailable, and what `registration.admit` does.
     """
     identity = await auth.openid.verify(credentials.provider, credentials.id_token, credentials.nonce)
     async with database.write.begin() as session:
         user = await session.scalar(queries.user_of_identity(identity.provider, identity.subject))
         if user is None:
+            await registration.admit(session, auth.registration, credentials.invitation, now)
             await session.execute(queries.known_timezone(credentials.timezone, now))
             user = await _register_identity(session, identity, credentials.timezone)
         return user, await sessions.start(session, auth, user.id, device, now)

@@ -15,18 +15,24 @@ from daybook.accounts.models import User
 from daybook.accounts.passwords import Passwords
 from daybook.accounts.projections import ACCOUNT
 from daybook.accounts.schemas import UserCreate, UserUpdate
-from daybook.accounts.service import guessing, sessions
+from daybook.accounts.service import guessing, registration, sessions
 from daybook.accounts.service.sessions import Authenticator, Device
 from daybook.database.engine import Database
 from daybook.errors import AccountDeleted
 
 
-async def register(database: Database, passwords: Passwords, new: UserCreate, now: datetime) -> User:
-    """Return the new account; AccountExists when its email or user key is taken."""
-    password_hash = await passwords.hash(new.password)  # before a connection is taken, since it takes a while
-    columns = new.model_dump(exclude={"password"}) | {"password_hash": password_hash}
+async def register(database: Database, auth: Authenticator, new: UserCreate, *, device: Device, now: datetime) -> User:
+    """Return the new account; AccountExists when its email or user key is taken.
+
+    Raises RegistrationClosed, InvitationNeeded or TooManyRegistrations as well.
+    """
+    registration.check(auth.registration, new.invitation)
+    await guessing.count_registration(database, auth.passwords, device.address, now)
+    password_hash = await auth.passwords.hash(new.password)  # before a connection is taken, since it takes a while
+    columns = new.model_dump(exclude={"password", "invitation"}) | {"password_hash": password_hash}
     columns["user_key"] = new.user_key or uuid4().hex
     async with database.write.begin() as session:
+        await registration.admit(session, auth.registration, new.invitation, now)
         await session.execute(queries.known_timezone(new.timezone, now))
         user = await session.scalar(queries.register(columns))
         if user is None:

@@ -18,7 +18,7 @@ router = APIRouter(prefix="/api", tags=["diary"])
 
 
 # The caller comes first: dependencies are resolved in order, and a photo is read only from who may send one.
-@router.post("/analyze/food", responses=problems(*ANALYSIS_ERRORS), openapi_extra=PHOTO_BODY | statement_budget(4))
+@router.post("/analyze/food", responses=problems(*ANALYSIS_ERRORS), openapi_extra=PHOTO_BODY | statement_budget(5))
 async def analyze_food(
     caller: DiaryWriter, image: Image, database: TheDatabase, pipeline: Pipeline, now: Now
 ) -> FoodAnalysis:
@@ -26,7 +26,7 @@ async def analyze_food(
     return await analyses.food(database, pipeline, caller, image, now)
 
 
-@router.post("/analyze/exercise", responses=problems(*ANALYSIS_ERRORS), openapi_extra=PHOTO_BODY | statement_budget(4))
+@router.post("/analyze/exercise", responses=problems(*ANALYSIS_ERRORS), openapi_extra=PHOTO_BODY | statement_budget(5))
 async def analyze_exercise(
     caller: DiaryWriter, image: Image, database: TheDatabase, pipeline: Pipeline, now: Now
 ) -> ExerciseAnalysis:

@@ -80,7 +80,7 @@ class MealPhoto(Schema):
             "description": REPEATED,
         },
     },
-    openapi_extra=statement_budget(10),
+    openapi_extra=statement_budget(11),
 )
 async def log_food_photo(
     meal: Annotated[MealPhoto, Form(media_type="multipart/form-data")],

@@ -20,6 +20,7 @@ from daybook.diary.errors import (
     NothingRecognised,
     PhotoNotFound,
     PhotoTooLarge,
+    ServerBudgetUsedUp,
 )
 from daybook.diary.photos.protocol import ACCEPTED_FORMATS
 from daybook.diary.schemas import PhotoBase64
@@ -36,6 +37,7 @@ ANALYSIS_ERRORS = (
     PhotoTooLarge,
     NothingRecognised,
     AnalysisBudgetUsedUp,
+    ServerBudgetUsedUp,
     ModelRefused,
     ModelUnavailable,
     ModelTimeout,

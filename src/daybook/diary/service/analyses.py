@@ -15,7 +15,7 @@ from daybook.database.engine import Database
 from daybook.diary import queries
 from daybook.diary.analyzers.analyzer import ExerciseFindings, FoodFindings, ModelAnswer, PhotoAnalyzer
 from daybook.diary.enums import AnalysisKind, AnalysisStatus
-from daybook.diary.errors import AnalysisBudgetUsedUp
+from daybook.diary.errors import AnalysisBudgetUsedUp, ServerBudgetUsedUp
 from daybook.diary.photos.preparer import PhotoPreparer
 from daybook.diary.photos.protocol import PreparedPhoto
 from daybook.diary.photos.store import PhotoStore
@@ -37,6 +37,8 @@ class PhotoPipeline:
     analyzer: PhotoAnalyzer
     per_day: int
     """How many questions one person may put to the model in a day."""
+    per_day_total: int
+    """How many questions all of them together may."""
     bulkhead: asyncio.Semaphore
     """How many connections analyses may use at once, so that a hundred photos leave some for everybody else."""
 
@@ -108,6 +110,12 @@ async def _ask(
     if used is None:
         raise AnalysisBudgetUsedUp(
             f"You have used all {pipeline.per_day} analyses of today; try again tomorrow.", retry_after=3600
+        )
+    async with pipeline.bulkhead:
+        used = await database.run(queries.use_total_budget(now.astimezone(dt.UTC).date(), pipeline.per_day_total))
+    if used is None:
+        raise ServerBudgetUsedUp(
+            "This server has used all of its analyses of today; try again tomorrow.", retry_after=3600
         )
     analyzing = asyncio.create_task(_analyze(pipeline.analyzer, kind, photo))
     try:
