@@ -43,6 +43,8 @@ class Case:
     body: Any = None
     another_owns: str | None = None
     """The key in `belongings` of the id in the path."""
+    also: Scope | None = None
+    """The scope for what the answer shows, or what is copied to where others see it."""
 
 
 LINK = {"url": "https://example.com/", "title": "x", "contentType": "post", "tags": ["x"]}
@@ -62,13 +64,15 @@ ROUTES = {
     "GET /api/log/food": Case(Scope.DIARY_READ),
     "GET /api/log/food/today": Case(Scope.DIARY_READ),
     "GET /api/log/food/{log_id}": Case(Scope.DIARY_READ, another_owns="food"),
-    "PATCH /api/log/food/{log_id}": Case(Scope.DIARY_WRITE, {"note": "x"}, another_owns="food"),
+    "PATCH /api/log/food/{log_id}": Case(Scope.DIARY_WRITE, {"note": "x"}, another_owns="food", also=Scope.DIARY_READ),
     "DELETE /api/log/food/{log_id}": Case(Scope.DIARY_WRITE, another_owns="food"),
     "POST /api/log/exercise": Case(Scope.DIARY_WRITE, {"exerciseType": "x"}),
     "GET /api/log/exercise": Case(Scope.DIARY_READ),
     "GET /api/log/exercise/today": Case(Scope.DIARY_READ),
     "GET /api/log/exercise/{log_id}": Case(Scope.DIARY_READ, another_owns="exercise"),
-    "PATCH /api/log/exercise/{log_id}": Case(Scope.DIARY_WRITE, {"note": "x"}, another_owns="exercise"),
+    "PATCH /api/log/exercise/{log_id}": Case(
+        Scope.DIARY_WRITE, {"note": "x"}, another_owns="exercise", also=Scope.DIARY_READ
+    ),
     "DELETE /api/log/exercise/{log_id}": Case(Scope.DIARY_WRITE, another_owns="exercise"),
     "POST /api/analyze/food": Case(Scope.DIARY_WRITE),
     "POST /api/analyze/exercise": Case(Scope.DIARY_WRITE),
@@ -77,9 +81,9 @@ ROUTES = {
     "GET /api/tags": Case(Scope.LIBRARY_READ),
     "GET /api/tags/user/{user_id}": Case(Scope.LIBRARY_READ, another_owns="user"),
     "POST /api/tags": Case(Scope.LIBRARY_WRITE, {"tagname": "x"}),
-    "PATCH /api/tags/{tag_id}": Case(Scope.LIBRARY_WRITE, {"color": 1}, another_owns="tag"),
+    "PATCH /api/tags/{tag_id}": Case(Scope.LIBRARY_WRITE, {"color": 1}, another_owns="tag", also=Scope.LIBRARY_READ),
     "DELETE /api/tags/{tag_id}": Case(Scope.LIBRARY_WRITE, another_owns="tag"),
-    "POST /api/tags/{tag_id}/merge": Case(Scope.LIBRARY_WRITE, {"into": 1}),
+    "POST /api/tags/{tag_id}/merge": Case(Scope.LIBRARY_WRITE, {"into": 1}, also=Scope.LIBRARY_READ),
     "GET /api/tags/{tag_id}/contents/all": Case(Scope.LIBRARY_READ, another_owns="tag"),
     "GET /api/contents": Case(Scope.LIBRARY_READ),
     "GET /api/contents/user/{user_id}/all": Case(Scope.LIBRARY_READ, another_owns="user"),
@@ -95,23 +99,29 @@ ROUTES = {
     "POST /api/contents/bulk": Case(Scope.LIBRARY_WRITE, {"contents": []}),
     "POST /api/contents/preview": Case(Scope.LIBRARY_WRITE, {"url": "https://example.com"}),
     "GET /api/contents/{content_id}": Case(Scope.LIBRARY_READ, another_owns="content"),
-    "PATCH /api/contents/{content_id}": Case(Scope.LIBRARY_WRITE, {"note": "x"}, another_owns="content"),
+    "PATCH /api/contents/{content_id}": Case(
+        Scope.LIBRARY_WRITE, {"note": "x"}, another_owns="content", also=Scope.LIBRARY_READ
+    ),
     "DELETE /api/contents/{content_id}": Case(Scope.LIBRARY_WRITE, another_owns="content"),
     "PUT /api/contents/{content_id}/bookmark": Case(Scope.LIBRARY_WRITE, another_owns="content"),
     "DELETE /api/contents/{content_id}/bookmark": Case(Scope.LIBRARY_WRITE, another_owns="content"),
     # Articles are for everybody who is signed in; changing one is for its author.
-    "POST /api/articles": Case(Scope.COMMUNITY_WRITE, {"title": "x", "body": "", "tagId": 1}),
+    "POST /api/articles": Case(Scope.COMMUNITY_WRITE, {"title": "x", "body": "", "tagId": 1}, also=Scope.LIBRARY_READ),
     "GET /api/articles": Case(Scope.COMMUNITY_READ),
     "GET /api/articles/topics": Case(Scope.COMMUNITY_READ),
     "GET /api/articles/{article_id}": Case(Scope.COMMUNITY_READ),
-    "PATCH /api/articles/{article_id}": Case(Scope.COMMUNITY_WRITE, {"title": "x"}, another_owns="article"),
+    "PATCH /api/articles/{article_id}": Case(
+        Scope.COMMUNITY_WRITE, {"title": "x"}, another_owns="article", also=Scope.COMMUNITY_READ
+    ),
     "DELETE /api/articles/{article_id}": Case(Scope.COMMUNITY_WRITE, another_owns="article"),
     "PUT /api/articles/{article_id}/vote": Case(Scope.COMMUNITY_WRITE),
     "DELETE /api/articles/{article_id}/vote": Case(Scope.COMMUNITY_WRITE),
-    "POST /api/articles/{article_id}/download": Case(Scope.LIBRARY_WRITE, {}),
+    "POST /api/articles/{article_id}/download": Case(Scope.LIBRARY_WRITE, {}, also=Scope.COMMUNITY_READ),
     "GET /api/articles/{article_id}/comments": Case(Scope.COMMUNITY_READ),
     "POST /api/articles/{article_id}/comments": Case(Scope.COMMUNITY_WRITE, {"body": "x"}),
-    "PATCH /api/comments/{comment_id}": Case(Scope.COMMUNITY_WRITE, {"body": "x"}, another_owns="comment"),
+    "PATCH /api/comments/{comment_id}": Case(
+        Scope.COMMUNITY_WRITE, {"body": "x"}, another_owns="comment", also=Scope.COMMUNITY_READ
+    ),
     "DELETE /api/comments/{comment_id}": Case(Scope.COMMUNITY_WRITE, another_owns="comment"),
     "PUT /api/comments/{comment_id}/vote": Case(Scope.COMMUNITY_WRITE, {"value": "up"}),
     "DELETE /api/comments/{comment_id}/vote": Case(Scope.COMMUNITY_WRITE),
@@ -212,10 +222,14 @@ async def test_no_token_is_401(server: Server, mina: Person, engine: AsyncEngine
     assert refused.headers["content-type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize("route", ROUTES)
-async def test_a_token_without_the_scope_is_403(server: Server, mina: Person, engine: AsyncEngine, route: str) -> None:
+@pytest.mark.parametrize(
+    ("route", "scope"), [(route, scope) for route, case in ROUTES.items() for scope in (case.scope, case.also) if scope]
+)
+async def test_a_token_without_the_scope_is_403(
+    server: Server, mina: Person, engine: AsyncEngine, route: str, scope: Scope
+) -> None:
     request = await own_request(mina, route)
-    scopes = sorted(GRANTABLE_SCOPES - {ROUTES[route].scope})
+    scopes = sorted(GRANTABLE_SCOPES - {scope})
     made = await mina.client.post("/api/users/me/tokens", json={"name": "x", "scopes": scopes})
     async with server.client(made.json()["token"]) as script, nothing_changes(engine):
         refused = await script.request(**request)

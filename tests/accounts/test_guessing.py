@@ -65,7 +65,8 @@ async def test_an_account_that_is_guessed_at_from_everywhere_is_slower_but_not_l
 ) -> None:
     await guess(anyone, mina.email, ["203.0.113.7"])
     async with engine.begin() as connection:
-        await connection.execute(text("UPDATE sign_in_failures SET failures = :n"), {"n": UNSLOWED_PER_ACCOUNT + 1})
+        more = text("UPDATE sign_in_failures SET failures = :n WHERE failures > 0")
+        await connection.execute(more, {"n": UNSLOWED_PER_ACCOUNT + 1})
     assert await sign_in(anyone, mina.email, mina.password, "127.0.0.1") == 200  # where Mina has signed in before
     begun = time.monotonic()
     assert await sign_in(anyone, mina.email, mina.password, "198.51.100.1") == 200

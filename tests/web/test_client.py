@@ -40,6 +40,7 @@ def test_any_proxy_is_believed_for_the_last_address_only(tmp_path: Path, forward
 def test_a_proxy_that_is_not_trusted_is_warned_of_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, header: str
 ) -> None:
+    caplog.set_level("WARNING", "daybook.web.client")
     monkeypatch.setattr(client, "_warned", [])
     for _ in range(2):
         asked = request(tmp_path, "172.17.0.1", {header: "for=203.0.113.7"}, "127.0.0.1")
@@ -51,6 +52,7 @@ def test_a_proxy_that_is_not_trusted_is_warned_of_once(
 def test_a_proxy_that_is_trusted_is_not_warned_of(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    caplog.set_level("WARNING", "daybook.web.client")
     monkeypatch.setattr(client, "_warned", [])
     asked = request(tmp_path, "203.0.113.7", {"x-forwarded-for": "203.0.113.7"}, "127.0.0.1")
     assert client.client_address(asked) == "203.0.113.7"

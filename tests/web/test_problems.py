@@ -72,6 +72,7 @@ class _Small(Schema):
 
 
 async def test_a_value_that_a_handler_refuses_is_422_and_not_repeated(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("WARNING", "daybook.web.problem")
     app = FastAPI()
     answer_errors(app)
 

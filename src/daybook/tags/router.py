@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from daybook.accounts.authentication import LibraryAccess, LibraryWriter
+from daybook.accounts.authentication import LibraryAccess, LibraryEditor, LibraryWriter
 from daybook.errors import NotFound
 from daybook.tags import service
 from daybook.tags.errors import TagNameTaken, TagNotFound
@@ -61,7 +61,7 @@ async def create_tag(new: TagCreate, caller: LibraryWriter, database: TheDatabas
     responses=problems(TagNotFound, TagNameTaken),
     openapi_extra=statement_budget(2),
 )
-async def update_tag(tag_id: BigId, changes: TagUpdate, caller: LibraryWriter, session: WriteSession) -> Tag:
+async def update_tag(tag_id: BigId, changes: TagUpdate, caller: LibraryEditor, session: WriteSession) -> Tag:
     """Update a tag. Everything that has it shows the new name and color."""
     return await service.update(session, caller, tag_id, changes)
 
@@ -75,6 +75,6 @@ async def delete_tag(tag_id: BigId, caller: LibraryWriter, database: TheDatabase
 @router.post(
     "/{tag_id}/merge", response_model=TagRead, responses=problems(TagNotFound), openapi_extra=statement_budget(5)
 )
-async def merge_tag(tag_id: BigId, merge: TagMerge, caller: LibraryWriter, session: WriteSession) -> Tag:
+async def merge_tag(tag_id: BigId, merge: TagMerge, caller: LibraryEditor, session: WriteSession) -> Tag:
     """Merge a tag into another one. Everything that has it gets the other tag, and the tag is deleted."""
     return await service.merge(session, caller, tag_id, merge.into)

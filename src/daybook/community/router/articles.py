@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
-from daybook.accounts.authentication import CommunityAccess, CommunityWriter, LibraryWriter
+from daybook.accounts.authentication import CommunityAccess, CommunityEditor, CommunityWriter, Downloader, Publisher
 from daybook.community.enums import Feed, TopicOrder
 from daybook.community.errors import ArticleNotFound, NothingToPublish, TooMuchToPublish
 from daybook.community.models import Article
@@ -68,7 +68,7 @@ router = APIRouter(prefix="/api/articles", tags=["community"])
     responses=problems(TagNotFound, ContentNotFound, NothingToPublish, TooMuchToPublish),
     openapi_extra=statement_budget(2),
 )
-async def publish_article(new: ArticleCreate, caller: CommunityWriter, database: TheDatabase) -> Response:
+async def publish_article(new: ArticleCreate, caller: Publisher, database: TheDatabase) -> Response:
     """Publish an article. It holds all links with one of your tags, or links that you choose.
 
     The links are copied: what you change in your library afterwards does not change the article.
@@ -114,7 +114,7 @@ async def get_article(article_id: BigId, access: CommunityAccess) -> Response:
     "/{article_id}", response_model=ArticleRead, responses=problems(ArticleNotFound), openapi_extra=statement_budget(7)
 )
 async def update_article(
-    article_id: BigId, changes: ArticleUpdate, caller: CommunityWriter, session: WriteSession
+    article_id: BigId, changes: ArticleUpdate, caller: CommunityEditor, session: WriteSession
 ) -> Article:
     """Update an article of yours."""
     return await articles.update(session, caller, article_id, changes)
@@ -155,7 +155,7 @@ async def withdraw_article_vote(article_id: BigId, caller: CommunityWriter, data
     openapi_extra=statement_budget(6),
 )
 async def download_article(
-    article_id: BigId, download: DownloadRequest, caller: LibraryWriter, database: TheDatabase, now: Now
+    article_id: BigId, download: DownloadRequest, caller: Downloader, database: TheDatabase, now: Now
 ) -> DownloadRead:
     """Download an article's links into your library. Links that you have already are only tagged."""
     return await downloads.download(database, caller, article_id, download.tagname, now)

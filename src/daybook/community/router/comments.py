@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from daybook.accounts.authentication import CommunityAccess, CommunityWriter
+from daybook.accounts.authentication import CommunityAccess, CommunityEditor, CommunityWriter
 from daybook.community.errors import ArticleNotFound, CommentNotFound
 from daybook.community.models import Comment
 from daybook.community.projections import COMMENTS
@@ -55,7 +55,7 @@ async def create_comment(
     openapi_extra=statement_budget(2),
 )
 async def update_comment(
-    comment_id: BigId, changes: CommentUpdate, caller: CommunityWriter, session: WriteSession
+    comment_id: BigId, changes: CommentUpdate, caller: CommunityEditor, session: WriteSession
 ) -> Comment:
     """Update a comment of yours."""
     return await comments.update(session, caller, comment_id, changes)

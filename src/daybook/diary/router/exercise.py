@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from daybook.accounts.authentication import DiaryAccess, DiaryWriter
+from daybook.accounts.authentication import DiaryAccess, DiaryEditor, DiaryWriter
 from daybook.accounts.idempotency import KeyReused, OncePerKey, RequestInFlight
 from daybook.database.executor import Executor
 from daybook.diary.errors import AnalysisNotFound, LogIdTaken, LogNotFound, PhotoNotFound
@@ -93,7 +93,7 @@ async def get_exercise(log_id: UUID, access: DiaryAccess) -> Response:
     "/{log_id}", response_model=ExerciseLogRead, responses=problems(LogNotFound), openapi_extra=statement_budget(2)
 )
 async def update_exercise(
-    log_id: UUID, changes: ExerciseLogUpdate, caller: DiaryWriter, session: WriteSession
+    log_id: UUID, changes: ExerciseLogUpdate, caller: DiaryEditor, session: WriteSession
 ) -> ExerciseLog:
     """Update an exercise log. Fields that are left out stay as they are."""
     return await exercise.update(session, caller, log_id, changes)

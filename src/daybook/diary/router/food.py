@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 from pydantic import ConfigDict, Field
 
-from daybook.accounts.authentication import DiaryAccess, DiaryWriter
+from daybook.accounts.authentication import DiaryAccess, DiaryEditor, DiaryWriter
 from daybook.accounts.idempotency import KeyReused, OncePerKey, RequestInFlight
 from daybook.database.executor import Executor
 from daybook.diary.errors import AnalysisNotFound, LogIdTaken, LogNotFound, PhotoNotFound
@@ -168,7 +168,7 @@ async def get_food(log_id: UUID, access: DiaryAccess) -> Response:
     responses=problems(LogNotFound, NotFound),
     openapi_extra=statement_budget(10),
 )
-async def update_food(log_id: UUID, changes: FoodLogUpdate, caller: DiaryWriter, session: WriteSession) -> FoodLog:
+async def update_food(log_id: UUID, changes: FoodLogUpdate, caller: DiaryEditor, session: WriteSession) -> FoodLog:
     """Update a meal. Fields that are left out stay as they are; ingredients and tags are replaced as a whole."""
     return await food.update(session, caller, log_id, changes)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import ConfigDict
 
-from daybook.accounts.authentication import LibraryAccess, LibraryWriter
+from daybook.accounts.authentication import LibraryAccess, LibraryEditor, LibraryWriter
 from daybook.library.errors import (
     ContentNotFound,
     PageRefused,
@@ -127,7 +127,7 @@ async def get_content(content_id: BigId, access: LibraryAccess) -> Response:
     openapi_extra=statement_budget(10),
 )
 async def update_content(
-    content_id: BigId, changes: ContentUpdate, caller: LibraryWriter, session: WriteSession
+    content_id: BigId, changes: ContentUpdate, caller: LibraryEditor, session: WriteSession
 ) -> Content:
     """Update a saved link. Fields that are left out keep their values; tags are replaced as a whole."""
     return await contents.update(session, caller, content_id, changes)
