@@ -13,8 +13,8 @@ from daybook.errors import Unavailable
 
 Result = TypeVar("Result")
 
-MOST_WAITING = 40
-"""About a second's work."""
+MOST_AT_ONCE = 40
+"""How many may be hashed or wait for it: about a second's work."""
 
 
 class Passwords:
@@ -27,6 +27,7 @@ class Passwords:
     def __init__(self) -> None:
         self._hasher = PasswordHash((Argon2Hasher(time_cost=2, memory_cost=19 * 1024, parallelism=1),))
         self._limiter = anyio.CapacityLimiter(2)
+        self._asked = 0
 
     @functools.cached_property
     def _nobodys_hash(self) -> str:
@@ -49,9 +50,13 @@ class Passwords:
 
     def require_room(self) -> None:
         """Raise Unavailable when so many wait that another one would wait for longer than it is worth."""
-        if self._limiter.statistics().tasks_waiting >= MOST_WAITING:
+        if self._asked >= MOST_AT_ONCE:
             raise Unavailable("Too many are signing in at the moment; try again shortly.", retry_after=1)
 
     async def _on_thread(self, work: Callable[[], Result]) -> Result:
         self.require_room()
-        return await anyio.to_thread.run_sync(work, limiter=self._limiter)
+        self._asked += 1
+        try:
+            return await anyio.to_thread.run_sync(work, limiter=self._limiter)
+        finally:
+            self._asked -= 1

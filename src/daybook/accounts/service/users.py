@@ -64,7 +64,7 @@ async def update(
         )
     password_hash = None if changes.password is MISSING else await passwords.hash(changes.password)
     async with database.write.begin() as session:
-        statement = queries.locked_user(caller.user_id).options(*ACCOUNT.options(), undefer(User.password_hash))
+        statement = queries.locked_user(caller.user_id).options(*ACCOUNT.options()).options(undefer(User.password_hash))
         user = await session.scalar(statement)
         if user is None:
             raise AccountDeleted
