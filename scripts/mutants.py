@@ -165,8 +165,8 @@ class Copy:
     directory: Path
     database: str
 
-    def verdict(self, mutant: Mutant) -> str:
-        """Return what became of the mutant: killed, survived, or the end of the output if pytest could not run."""
+    def verdict(self, mutant: Mutant) -> tuple[str, str]:
+        """Return whether the mutant was killed or survived, and the end of what pytest printed."""
         file = self.directory / mutant.file.relative_to(ROOT)
         original = file.read_text()
         file.write_text(mutant.text)
@@ -175,24 +175,18 @@ class Copy:
         finally:
             file.write_text(original)
 
-    def _test(self, tests: list[str]) -> str:
+    def _test(self, tests: list[str]) -> tuple[str, str]:
         environment = os.environ | {"PYTHONPATH": str(self.directory / "src"), "TEST_DATABASE_URL": self.database}
         command = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+        run = subprocess.Popen(
+            command, cwd=self.directory, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
         try:
-            run = subprocess.run(
-                command,
-                cwd=self.directory,
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=DEADLINE,
-                check=False,
-            )
+            output, _ = run.communicate(timeout=DEADLINE)
         except subprocess.TimeoutExpired:
-            return "killed"
-        if run.returncode in {0, 1, 2}:  # 2: not even collected
-            return "killed" if run.returncode else "survived"
-        return "killed" if "src/daybook" in run.stdout + run.stderr else (run.stdout + run.stderr)[-2000:]
+            run.kill()
+            return "killed", f"not done after {DEADLINE} seconds"
+        return "killed" if run.returncode else "survived", output[-2000:]
 
 
 def _copies(count: int, directory: Path) -> Iterator[Copy]:
@@ -262,10 +256,12 @@ def _run(mutants: list[Mutant], processes: int) -> dict[str, str]:
     def run(mutant: Mutant) -> None:
         copy, began = free.get(), time.monotonic()
         try:
-            verdicts[mutant.name] = copy.verdict(mutant)
+            verdicts[mutant.name], output = copy.verdict(mutant)
         finally:
             free.put(copy)
         print(f"{verdicts[mutant.name]:9} {time.monotonic() - began:4.0f} s  {mutant.name}", flush=True)
+        if mutant.name.startswith(UNCHANGED) and verdicts[mutant.name] == "killed":
+            print(output, flush=True)
 
     with tempfile.TemporaryDirectory(prefix="mutants-") as directory:
         try:
