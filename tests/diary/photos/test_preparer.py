@@ -174,15 +174,16 @@ BOMBS = [
 
 @linux_only
 async def test_bombs_are_refused_before_they_are_decoded() -> None:
-    huge = pictures.huge_file()
+    # Made beforehand: encoding them takes memory, too.
+    bombs, huge = [bomb() for bomb in BOMBS], pictures.huge_file()
     others = workers()
     async with prepared_by(workers=1) as preparer:
         await preparer.prepare(pictures.jpeg())
         (worker,) = workers() - others
         before = {pid: peak_memory(pid) for pid in (worker, os.getpid())}
-        for bomb in BOMBS:
+        for bomb in bombs:
             with pytest.raises(PhotoTooLarge, match="pixels; at most 50 million pixels are accepted"):
-                await preparer.prepare(bomb())
+                await preparer.prepare(bomb)
         with pytest.raises(PhotoTooLarge, match="bytes are accepted"):
             await preparer.prepare(huge)
         after = {pid: peak_memory(pid) for pid in before}
