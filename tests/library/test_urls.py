@@ -6,8 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from daybook.addresses import LONGEST_URL, parse_url
 from daybook.errors import InvalidInput
-from daybook.library.urls import LONGEST_URL, normalized, parse_url
+from daybook.library.urls import normalized
 
 SAME_PAGE = {
     "host and port": ("http://example.com/", ["HTTP://EXAMPLE.com", "http://example.com:80/", "http:example.com"]),

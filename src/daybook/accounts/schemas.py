@@ -13,26 +13,19 @@ from pydantic import (
     Discriminator,
     EmailStr,
     Field,
-    HttpUrl,
     StringConstraints,
     Tag,
-    TypeAdapter,
     model_validator,
 )
 
 from daybook.accounts.caller import GRANTABLE_SCOPES, Scope
-from daybook.web.schema import STORABLE, Line, Moment, Schema, Text
+from daybook.web.schema import STORABLE, Line, Moment, Schema, Text, WebAddress
 
 
 def _known_timezone(name: str) -> str:
     if name not in available_timezones():
         raise ValueError("must be an IANA time zone, such as Asia/Seoul")
     return name
-
-
-def _web_address(url: str) -> str:
-    TypeAdapter(HttpUrl, config=ConfigDict(hide_input_in_errors=True)).validate_python(url)
-    return url
 
 
 Timezone = Annotated[
@@ -49,12 +42,8 @@ Username = Annotated[Line, Field(examples=["Mina"])]
 Gender = Annotated[Word, Field(examples=["female"])]
 AgeRange = Annotated[Word, Field(examples=["30-39"])]
 Locale = Annotated[Word, Field(examples=["ko-KR"])]
-WebAddress = Annotated[
-    str,
-    StringConstraints(max_length=2000),
-    STORABLE,
-    AfterValidator(_web_address),
-    Field(description="An http or https URL.", examples=["https://example.com/mina.jpg"]),
+ProfileImage = Annotated[
+    WebAddress, Field(description="An http or https URL.", examples=["https://example.com/mina.jpg"])
 ]
 
 
@@ -90,7 +79,7 @@ class UserUpdate(Schema):
 
     username: Username | MISSING = MISSING
     timezone: Timezone | MISSING = MISSING
-    profile_image: WebAddress | MISSING | None = MISSING
+    profile_image: ProfileImage | MISSING | None = MISSING
     locale: Locale | MISSING | None = MISSING
     gender: Gender | MISSING | None = MISSING
     age_range: AgeRange | MISSING | None = MISSING

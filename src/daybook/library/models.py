@@ -22,7 +22,7 @@ class Content(Timestamped, Base):
     id: Mapped[BigIntId]
     user_id: Mapped[int] = owner()
     url: Mapped[str]
-    """As it was sent."""
+    """As browsers write it (`addresses.parse_url`)."""
     url_key: Mapped[str]
     """Normalized (`library.urls.normalized`), for comparison: a page is saved once, however its address is written."""
     content_type: Mapped[ContentType] = mapped_column(enum_column(ContentType, "content_type"))

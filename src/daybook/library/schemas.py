@@ -4,35 +4,25 @@ import datetime as dt
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import MISSING, AfterValidator, AliasPath, Field, StringConstraints
+from pydantic import MISSING, AliasPath, Field, StringConstraints
 
 from daybook.database.projection import Stored
-from daybook.errors import InvalidInput
 from daybook.library.enums import ContentType, ImportStatus
-from daybook.library.urls import normalized
 from daybook.tags.schemas import TagName, TagNames
-from daybook.web.schema import STORABLE, Moment, Note, Schema
+from daybook.web.schema import STORABLE, Moment, Note, Schema, WebAddress
 
 MAX_BULK = 500
 
 
-def _web_address(url: str) -> str:
-    try:
-        normalized(url)
-    except InvalidInput as error:
-        raise ValueError(error.detail) from error
-    return url
-
-
 URL = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=2048),
-    STORABLE,
-    AfterValidator(_web_address),
+    WebAddress,
     Field(description="An http or https address.", examples=["https://www.example.com/kimchi-stew"]),
 ]
-ImageURL = Annotated[URL, Field(examples=["https://www.example.com/kimchi-stew.jpg"])]
-IconURL = Annotated[URL, Field(examples=["https://www.example.com/favicon.ico"])]
+ImageURL = Annotated[
+    WebAddress,
+    Field(description="An http or https address.", examples=["https://www.example.com/kimchi-stew.jpg"]),
+]
+IconURL = Annotated[ImageURL, Field(examples=["https://www.example.com/favicon.ico"])]
 Title = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
@@ -95,7 +85,7 @@ class ContentRead(Schema):
     """A saved link."""
 
     id: int
-    url: Annotated[str, Field(description="As it was sent.")]
+    url: Annotated[str, Field(description="As browsers write it, however it was typed.")]
     title: str
     content_type: ContentType
     description: str | None

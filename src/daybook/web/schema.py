@@ -17,6 +17,9 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from daybook.addresses import LONGEST_URL, parse_url
+from daybook.errors import InvalidInput
+
 
 class Schema(BaseModel):
     """A body: camelCase on the wire, snake_case in Python.
@@ -63,6 +66,22 @@ Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 
 Note = Annotated[str, StringConstraints(max_length=10_000), STORABLE]
 """Free text of a person, at most 10,000 characters."""
+
+
+def _address(url: str) -> str:
+    try:
+        return str(parse_url(url))
+    except InvalidInput as error:
+        raise ValueError(error.detail) from error
+
+
+WebAddress = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_URL),
+    STORABLE,
+    AfterValidator(_address),
+]
+"""An http or https address, as browsers write it, however it was typed."""
 
 Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2199, 12, 31), examples=["2026-11-22"])]
 """A local calendar day; years outside 1900 to 2199 are typing mistakes."""

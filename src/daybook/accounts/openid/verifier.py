@@ -11,6 +11,8 @@ import jwt
 
 from daybook.accounts.errors import InvalidIDToken, UnknownProvider
 from daybook.accounts.openid.keys import SigningKeys, check_address, http_client
+from daybook.addresses import LONGEST_URL, parse_url
+from daybook.errors import InvalidInput
 from daybook.settings import OpenIDProvider
 
 # With a public key, a symmetric algorithm would take the key that everyone can read for the secret.
@@ -186,16 +188,24 @@ def _identity(provider: str, claims: dict[str, Any]) -> VerifiedIdentity:
     if not (0 < len(subject) <= 255 and subject.isascii() and subject.isprintable()):  # Core, section 2
         raise InvalidIDToken("The ID token's `sub` is not 1 to 255 printable ASCII characters.")
     verified = claims.get("email_verified")
-    picture = _text(claims.get("picture"), 2048)
     return VerifiedIdentity(
         provider=provider,
         subject=subject,
         # Apple sends this boolean as a string.
         email=_text(claims.get("email"), 254) if verified is True or verified == "true" else None,
         name=_text(claims.get("name"), 200),
-        picture=picture if picture and picture.startswith("https://") else None,
+        picture=_https(claims.get("picture")),
         locale=_text(claims.get("locale"), 35),
     )
+
+
+def _https(claim: object) -> str | None:
+    """Return the claim as an https address, or None."""
+    try:
+        address = parse_url(_text(claim, LONGEST_URL) or "")
+    except InvalidInput:
+        return None
+    return str(address) if address.scheme == "https" else None
 
 
 def _text(claim: object, longest: int) -> str | None:

@@ -7,7 +7,7 @@ invalid.
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -15,11 +15,11 @@ from typing import Any
 import orjson
 from pydantic.alias_generators import to_camel
 
+from daybook.addresses import LONGEST_URL, parse_url
 from daybook.errors import InvalidInput
 from daybook.library.enums import ContentType
 from daybook.library.new_content import NewContent
 from daybook.library.pieces import PIECE, pieces
-from daybook.library.urls import LONGEST_URL, normalized, parse_url
 
 TITLE_LIMIT = 500
 DESCRIPTION_LIMIT = 2_000
@@ -131,11 +131,11 @@ def _parsed(rest: str) -> dict[str, object]:
 
 
 def _content(fields: Mapping[str, object], folders: Sequence[str]) -> NewContent:
-    url = _web_address(fields, "url", normalized)  # checked for its normal form, in which it is saved
+    url = _web_address(fields, "url")
     title = _text(fields, "title", TITLE_LIMIT)
     return NewContent(
         url=url,
-        title=title if title and not title.isspace() else clean(url, TITLE_LIMIT),
+        title=title if title and not title.isspace() else _typed(fields, "url")[:TITLE_LIMIT],
         content_type=_content_type(fields),
         description=_text(fields, "description", DESCRIPTION_LIMIT),
         note=_text(fields, "note", NOTE_LIMIT),
@@ -162,17 +162,21 @@ def _text(fields: Mapping[str, object], name: str, limit: int) -> str | None:
     return value and clean(value, limit)
 
 
-def _web_address(fields: Mapping[str, object], name: str, check: Callable[[str], object]) -> str:
-    """The address without line breaks in it and spaces around it, as browsers read one from a page."""
-    value = _LINE_BREAKS.sub("", _string(fields, name) or "")
-    url = clean(value.strip(_CONTROLS_AND_SPACE), LONGEST_URL + 1)
-    if not url:
-        raise _Invalid("It has no address.")
+def _web_address(fields: Mapping[str, object], name: str) -> str:
+    """The address as browsers write it."""
     try:
-        check(url)
+        return str(parse_url(_typed(fields, name)))
     except InvalidInput as refused:
         raise _Invalid(refused.detail) from None
-    return url
+
+
+def _typed(fields: Mapping[str, object], name: str) -> str:
+    """The address as it is in the file, without line breaks in it and spaces around it."""
+    value = _LINE_BREAKS.sub("", _string(fields, name) or "")
+    typed = clean(value.strip(_CONTROLS_AND_SPACE), LONGEST_URL + 1)
+    if not typed:
+        raise _Invalid("It has no address.")
+    return typed
 
 
 def _picture(fields: Mapping[str, object], name: str) -> str | None:
@@ -180,7 +184,7 @@ def _picture(fields: Mapping[str, object], name: str) -> str | None:
     if not fields.get(name):
         return None
     try:
-        return _web_address(fields, name, parse_url)
+        return _web_address(fields, name)
     except _Invalid:
         return None
 

@@ -18,10 +18,10 @@ import httpcore2
 import httpx2
 from pydantic_core import Url
 
+from daybook.addresses import parse_url
 from daybook.errors import InvalidInput
 from daybook.library.errors import PageRefused, PageTimeout, PageUnreachable, PageUnreadable
 from daybook.library.pages.network import CheckedNetwork, IPAddress, is_public
-from daybook.library.urls import parse_url
 
 HTML = ("text/html", "application/xhtml+xml")
 JSON = ("application/json",)

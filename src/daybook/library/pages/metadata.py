@@ -16,10 +16,10 @@ from urllib.parse import urljoin
 import orjson
 from selectolax.lexbor import LexborHTMLParser
 
+from daybook.addresses import LONGEST_URL, parse_url
 from daybook.errors import InvalidInput
 from daybook.library.pages.charset import decode
 from daybook.library.pages.head import metadata_tags
-from daybook.library.urls import LONGEST_URL, parse_url
 
 MAX_TITLE = 500
 MAX_DESCRIPTION = 2000
@@ -225,10 +225,9 @@ def _address(value: str | None, base: str) -> str | None:
     if not value or len(value) > LONGEST_URL or value.isspace():
         return None
     try:
-        address = str(parse_url(urljoin(base, value.strip())))
+        return str(parse_url(urljoin(base, value.strip())))
     except (InvalidInput, ValueError):
         return None
-    return address if len(address) <= LONGEST_URL else None
 
 
 def _first_length(*candidates: object) -> int | None:
