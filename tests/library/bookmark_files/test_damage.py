@@ -78,7 +78,7 @@ def test_a_file_cut_off_gives_what_came_before(kind: BookmarkFormat) -> None:
     first, second = found_in(kind, cut)
     assert first == ONE
     if kind == BookmarkFormat.POCKET:  # in which nothing tells that a row is cut off
-        assert second == NewContent("https://tw", TWO.title)
+        assert second == NewContent("https://tw/", TWO.title)
     else:
         assert isinstance(second, Unreadable)
 

@@ -1,11 +1,12 @@
 """Pocket's CSV: `title,url,time_added,tags,status`, tags joined by `|`, times in Unix seconds.
 
-A cell is written unchanged, also where it begins with `=`. A spreadsheet may take it for a formula, but guarding
-against that would change the text, and the file is there to be read back.
+A cell that a spreadsheet would take for a formula is written with an apostrophe before it, which is left away when the
+file is read back: a file with the column `daybook` is one that Daybook has written.
 """
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 
@@ -16,6 +17,9 @@ from daybook.library.new_content import NewContent
 
 _REST = "daybook"
 _COLUMNS = ("title", "url", "time_added", "tags", "status", _REST)
+
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+"""How a cell begins that is guarded. One that looks guarded already is guarded as well, so that it comes back."""
 
 # The limit of a cell, by default 131,072 characters, can only be set for the whole process. Nothing else in Daybook
 # reads CSV. The length of a row is bounded below.
@@ -34,6 +38,8 @@ def read(file: BinaryIO) -> Iterator[NewContent | Unreadable]:
         elif columns:
             place, cells = row
             values = {name: cells[at] for name, at in columns.items() if at < len(cells)}
+            if _REST in columns:
+                values = {name: _unguarded(cell) for name, cell in values.items()}
             yield entry(place, _fields(values), rest=values.get(_REST))
         else:
             columns = columns_of(row[1])
@@ -87,7 +93,15 @@ def _written(record: NewContent) -> list[str]:
         "tags": "|".join(tag for tag in record.tags if "|" not in tag),
         "status": "unread",
     }
-    return [*cells.values(), rest_of(record, _fields(cells))]
+    return [*map(_guarded, cells.values()), rest_of(record, _fields(cells))]
+
+
+def _guarded(cell: str) -> str:
+    return f"'{cell}" if _FORMULA.match(cell) else cell
+
+
+def _unguarded(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def _csv(rows: Iterable[Sequence[str]]) -> bytes:
