@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import sys
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, TypedDict
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.routing import iter_route_contexts
+from sqlalchemy.orm import configure_mappers
 
 import daybook.tables  # noqa: F401 - every table, before a statement refers to one
 from daybook import __version__, database
@@ -115,7 +118,7 @@ def _lifespan(
     settings: Settings, clock: Clock, tracing: "Recorder | None"
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[State]]:
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[State]:
         configure_logging(level=settings.log_level, json=_json_logs(settings))
         if settings.debug:
             _make_echo_readable()
@@ -138,6 +141,7 @@ def _lifespan(
             stack.push_async_callback(state["importer"].stop)
             sweeping = asyncio.create_task(photos.sweep_daily(opened, state["photo_pipeline"].store, clock))
             stack.callback(sweeping.cancel)
+            await asyncio.to_thread(_complete, app)
             # What is there now stays until the end; the garbage collector need not walk over it again and again.
             gc.collect()
             gc.freeze()
@@ -153,6 +157,12 @@ async def invite(settings: Settings) -> str:
         opened = open_database(url, settings)
         stack.push_async_callback(opened.close)
         return await registration.invite(opened, datetime.now(UTC))
+
+
+def _complete(app: FastAPI) -> None:
+    """Build what FastAPI and SQLAlchemy would else leave to the first request, and to those that wait behind it."""
+    configure_mappers()
+    deque(iter_route_contexts(app.routes), maxlen=0)
 
 
 def _recorder() -> "Recorder":

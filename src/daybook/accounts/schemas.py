@@ -21,9 +21,12 @@ from pydantic import (
 from daybook.accounts.caller import GRANTABLE_SCOPES, Scope
 from daybook.web.schema import STORABLE, Line, Moment, Schema, Text, WebAddress
 
+_TIMEZONES = available_timezones()
+"""Read once: it walks through hundreds of files."""
+
 
 def _known_timezone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in _TIMEZONES:
         raise ValueError("must be an IANA time zone, such as Asia/Seoul")
     return name
 
