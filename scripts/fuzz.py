@@ -82,7 +82,7 @@ def cases(output: str) -> int:
 def main() -> int:
     """Send cases until there are enough, and print what schemathesis says."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--examples", type=int, default=300, help="how many an operation gets in each phase")
+    parser.add_argument("--examples", type=int, default=400, help="how many an operation gets in each phase")
     parser.add_argument("--at-least", type=int, default=20_000, help="fewer cases are a failure, too")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="fuzz-") as directory, served(Path(directory)) as url:
