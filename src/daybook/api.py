@@ -10,6 +10,7 @@ from daybook.diary import router as diary
 from daybook.library import router as library
 from daybook.tags import router as tags
 from daybook.web.hot import serve_hot_operations
+from daybook.web.problem import note_fixed_paths
 from daybook.web.signature import dependencies_of
 
 # Matching is linear: what is called most comes first.
@@ -35,6 +36,7 @@ def mount(app: FastAPI) -> None:
                 raise TypeError(f"{route} names no caller; it belongs into a public router, or needs one")
     for router in (*SIGNED_IN, *PUBLIC):
         app.include_router(router)
+    note_fixed_paths(app, (route for router in SIGNED_IN for route in router.routes if isinstance(route, APIRoute)))
     serve_hot_operations(app, SIGNED_IN)
 
 

@@ -47,6 +47,8 @@ async def test_a_request_names_one_host(server: Server, hosts: bytes) -> None:
         ("PUT", "/api/contents", {"GET", "HEAD", "POST"}),
         ("PATCH", "/api/contents", {"GET", "HEAD", "POST"}),
         ("PATCH", "/api/contents/bulk", {"POST"}),
+        ("PUT", "/api/contents/bulk", {"POST"}),
+        ("PUT", "/api/log/food/today", {"GET", "HEAD"}),
         ("DELETE", "/api/contents/lookup", {"GET", "HEAD"}),
         ("POST", "/api/contents/7", {"GET", "HEAD", "PATCH", "DELETE"}),
         ("DELETE", "/api/log/food/today", {"GET", "HEAD"}),

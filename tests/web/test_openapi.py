@@ -212,13 +212,16 @@ def test_every_body_has_an_example() -> None:
 async def test_examples_are_accepted(mina: Person) -> None:
     owned = await belongings(mina)
     refused = []
-    for route in bodies().keys() - {FETCHES}:
+    for route in sorted(bodies().keys() - {FETCHES}):
         method, path = route.split()
         ids = {
             name: owned["food" if "/food" in path else "exercise" if name == "log_id" else name.removesuffix("_id")]
             for name in PARAMETERS.findall(path)
         }
-        answer = await mina.client.request(method, path.format(**ids), json=bodies()[route].get("example"))
+        example = bodies()[route].get("example")
+        if route.endswith("/merge") and example["into"] == ids["tag_id"]:  # by chance, the tag's own
+            example = {"into": example["into"] + 1}
+        answer = await mina.client.request(method, path.format(**ids), json=example)
         if answer.status_code in {400, 413, 415, 422} or answer.status_code >= 500:
             refused.append((route, answer.json()))
     assert refused == []

@@ -2,17 +2,18 @@
 
 import inspect
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field, ValidationError
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
-from starlette.routing import BaseRoute, Match
+from starlette.routing import Match
 
 from daybook.database.failures import FAILURES, classify
 from daybook.errors import (
@@ -213,19 +214,33 @@ def _method_not_allowed(methods: Collection[str]) -> Response:
 
 def _methods_of_path(request: Request) -> set[str]:
     """Return the methods that this path answers, of all routes: a route that refuses one knows only its own."""
-    found = {method for method in _METHODS if any(_answers(route, request, method) for route in request.app.routes)}
-    return found | ({"HEAD"} if "GET" in found else set())
+    if fixed := _methods_of_fixed_path(request):
+        return fixed
+    return _with_head({method for method in _METHODS if _answers(request, method)})
 
 
 def _methods_of_fixed_path(request: Request) -> set[str]:
-    """Return the methods of the routes that have exactly this path, without parameters."""
-    documented = request.app.openapi()["paths"].get(request.url.path, {})
-    found = {method.upper() for method in documented} & set(_METHODS)
-    return found | ({"HEAD"} if "GET" in found else set())
+    """Return the methods of the routes that have exactly this path, without parameters (`note_fixed_paths`)."""
+    fixed: dict[str, set[str]] = getattr(request.app.state, "fixed_paths", {})
+    return _with_head(fixed.get(request.url.path, set()))
 
 
-def _answers(route: BaseRoute, request: Request, method: str) -> bool:
-    return route.matches({**request.scope, "method": method})[0] is Match.FULL
+def note_fixed_paths(app: FastAPI, routes: Iterable[APIRoute]) -> None:
+    """Have the application know which methods its paths without parameters answer, which patterns match as well."""
+    fixed: dict[str, set[str]] = {}
+    for route in routes:
+        if "{" not in route.path:
+            fixed.setdefault(route.path, set()).update(route.methods or ())
+    app.state.fixed_paths = fixed
+
+
+def _with_head(methods: set[str]) -> set[str]:
+    return methods | ({"HEAD"} if "GET" in methods else set())
+
+
+def _answers(request: Request, method: str) -> bool:
+    scope = {**request.scope, "method": method}
+    return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
 
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
