@@ -87,7 +87,7 @@ def test_no_imports_run_in_a_circle() -> None:
 
 
 CHANGES = {
-    "accounts": ".options(*ACCOUNT.options(), undefer(User.password_hash))",
+    "accounts": ".options(*ACCOUNT.options())",
     "tags": ".options(*TAG.options())",
     "diary": "selectinload(FoodLog.tag_links)",
     "library": "selectinload(Content.tag_links)",

@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import sys
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING, TypedDict
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.routing import iter_route_contexts
 from sqlalchemy.orm import configure_mappers
 
 import daybook.tables  # noqa: F401 - every table, before a statement refers to one
@@ -162,7 +160,9 @@ async def invite(settings: Settings) -> str:
 def _complete(app: FastAPI) -> None:
     """Build what FastAPI and SQLAlchemy would else leave to the first request, and to those that wait behind it."""
     configure_mappers()
-    deque(iter_route_contexts(app.routes), maxlen=0)
+    nowhere = {"type": "http", "method": "GET", "path": "/", "root_path": "", "headers": []}
+    for route in app.routes:
+        route.matches(nowhere)  # FastAPI prepares the routes of a router when one is asked for first
 
 
 def _recorder() -> "Recorder":

@@ -12,7 +12,7 @@ from tests.community.publishing import publish, save
 from tests.fixtures.server import Person
 
 VIDEO: dict[str, Any] = {
-    "url": "https://Example.com/watch?v=1",
+    "url": "https://example.com/watch?v=1",
     "title": "김치찌개 🍲",
     "contentType": "video",
     "description": "how",
