@@ -110,7 +110,8 @@ class HotRoute(Route):
         if missing:
             raise TypeError(f"{route.path} and its handler differ in {', '.join(sorted(missing))}")
         super().__init__(route.path, self, methods=route.methods, name=route.name, include_in_schema=False)
-        self.methods = set(route.methods or ())  # Starlette adds HEAD, which web/head.py sees to
+        self.methods = self._methods = set(route.methods or ())  # Starlette adds HEAD, which web/head.py sees to
+        self._fixed = route.path.partition("{")[0]
         self._app = app
         self._call = call
         # As FastAPI leaves the scope, for whoever asks which route it was.
@@ -118,6 +119,8 @@ class HotRoute(Route):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match what can be answered; what is nearly right (another method, say) is FastAPI's."""
+        if scope["type"] != "http" or scope["method"] not in self._methods or self._fixed not in scope["path"]:
+            return Match.NONE, {}  # most routes, without a regular expression
         if self._app.dependency_overrides or _DECLINED in scope:
             return Match.NONE, {}
         match, found = super().matches(scope)
