@@ -36,7 +36,9 @@ def licence(package: Distribution) -> str:
     metadata = package.metadata
     classifiers = [text for text in metadata.get_all("Classifier", []) if text.startswith("License :: ")]
     named = [text.rpartition(" :: ")[2] for text in classifiers]
-    return metadata["License-Expression"] or "; ".join(named) or (metadata["License"] or "unknown").splitlines()[0]
+    [expression, *_] = metadata.get_all("License-Expression", [""])
+    [text, *_] = metadata.get_all("License", ["unknown"])
+    return expression or "; ".join(named) or text.splitlines()[0]
 
 
 def objections(package: Distribution) -> list[str]:
