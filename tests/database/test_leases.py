@@ -146,6 +146,23 @@ async def test_a_connection_idle_for_long_is_asked_before_it_is_used(
     assert await checked_out(small) == 0
 
 
+async def test_a_read_that_is_cancelled_while_its_connection_is_asked_keeps_none(
+    small: AsyncEngine, reader: AutocommitExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [(pid,)] = await reader.fetch(PID, [])
+    monkeypatch.setattr(leases, "IDLE", -1.0)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        read = asyncio.create_task(reader.fetch(PID, []))
+        await asyncio.sleep(0.2)
+        read.cancel()
+        await asyncio.wait([read])
+        assert read.cancelled()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert await checked_out(small) == 0
+
+
 async def test_a_leased_connection_is_used_again_without_a_checkout(
     small: AsyncEngine, reader: AutocommitExecutor
 ) -> None:

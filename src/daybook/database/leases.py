@@ -125,7 +125,12 @@ class LeasedConnections:
         while self._idle:
             lease = self._idle.pop()  # the one used last: its caches, here and in its backend, are warm
             now = time.monotonic()
-            if lease.driver.is_closed() or (now - lease.used_at > IDLE and not await _answers(lease.driver)):
+            try:
+                lives = not lease.driver.is_closed() and (now - lease.used_at <= IDLE or await _answers(lease.driver))
+            except BaseException:  # cancelled while it was asked: it would be out of the pool for good
+                await greenlet_spawn(lease.connection.invalidate)
+                raise
+            if not lives:
                 await greenlet_spawn(lease.connection.invalidate)
             elif now >= lease.until:
                 await greenlet_spawn(lease.connection.close)
